@@ -1,0 +1,103 @@
+"""The public interface: load_card, rates, generate, run, open.  The command line is a thin shell over it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .card import Card, card_from_dict
+from .card import load_card as _load_card
+from .errors import InputError, Problem
+from .results import Quantity
+
+if TYPE_CHECKING:
+    from .generator import EventBatch, EventStream
+
+__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "run"]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What `run` did: the file (None for format null), its size in events, seconds, digest, rates and warnings."""
+
+    path: Path | None
+    events: int
+    seconds: float
+    content_sha256: str
+    quantities: list[Quantity]
+    warnings: list[str]
+
+
+def load_card(card: str | Path | Mapping[str, Any]) -> Card:
+    """A checked card from a YAML file or from a dictionary.  Raises InputError with every problem."""
+    return card_from_dict(card) if isinstance(card, Mapping) else _load_card(card)
+
+
+def rates(card: Card) -> list[Quantity]:
+    """Branching fractions, widths and lifetimes at the card's point, see `bkgen.rates.rates`."""
+    from .rates import rates
+
+    return rates(card)
+
+
+def generate(card: Card, workers: int | None = None) -> EventStream:
+    """The events of a card in memory.
+
+    Iterate over the result for `EventBatch`es of up to 131,072 events, or call `.awkward()`, `.numpy()` or `.pandas()`
+    on it if the sample is one chunk.
+    """
+    from .generator import EventStream
+    from .jobs import sample_of
+
+    return EventStream(sample_of(card), _workers(workers))
+
+
+def run(card: Card, workers: int | None = None, force: bool = False, progress: bool = False) -> RunResult:
+    """Generate the card's events into its output file.
+
+    Raises InputError for an existing output without force (before any work), RunError for a point that cannot be
+    generated.  The file appears when it is complete; an interrupted run leaves nothing.
+    """
+    path = Path(card.output.path) if card.output.format != "null" else None
+    if path is not None and path.exists() and not force:
+        raise InputError(Problem(("output", "path"), "exists; use --force to replace it, or another name", path))
+    from .io import FORMATS
+    from .io.metadata import content_sha256, describe
+    from .jobs import sample_of
+    from .progress import progress as progress_bar
+    from .rates import rates
+
+    quantities = rates(card)
+    sample = sample_of(card)
+    digests = []
+    start = time.perf_counter()
+    writer = FORMATS[card.output.format](path or Path(), sample)
+    with writer, progress_bar(card.generate.events, "events", show=progress) as advance:
+        for batch, digest in sample.stream_chunks(_workers(workers)):
+            writer.write(batch)
+            digests.append(digest)
+            advance(len(batch))
+        writer.finish(describe(sample, card.resolved(), digests))
+    seconds = time.perf_counter() - start
+    return RunResult(path, card.generate.events, seconds, content_sha256(digests), quantities, list(card.warnings))
+
+
+def open(path: str | Path) -> EventBatch:
+    """Read an event file: `.awkward()`, `.numpy()`, `.pandas()`, `.metadata`.  Raises InputError if it is not one."""
+    from .generator import EventBatch
+    from .io.root import read
+
+    columns, metadata = read(Path(path))
+    return EventBatch(columns, metadata=metadata)
+
+
+def _workers(workers: int | None) -> int:
+    if workers is None:
+        return os.cpu_count() or 1
+    if workers < 1:
+        raise InputError(Problem(("workers",), "must be at least 1", workers))
+    return workers

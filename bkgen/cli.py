@@ -1,0 +1,227 @@
+"""The command `bkgen`: a thin shell over `bkgen.api`.
+
+Numbers go to standard output, everything else to standard error.
+Exit codes: 0 done, 1 failed while running, 2 bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from .errors import BkgenError, InputError, MissingExtra, Problem
+
+BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
+
+
+class Commands(TyperGroup):
+    """Turns errors that a user can cause into one clear line each and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (InputError, MissingExtra) as error:
+            raise _stop(str(error), BAD_INPUT) from error
+        except BkgenError as error:
+            raise _stop(str(error), FAILED) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            raise _stop(f"{name}{error.strerror or error}", FAILED) from error
+        except KeyboardInterrupt as error:
+            raise _stop("interrupted", INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="bkgen",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: rich alone would take a third of its time
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Events, rates and Belle II likelihood of B -> K(*) + invisible decays.\n\n"
+    "Example: bkgen run cards/dark_higgs.yaml",
+)
+
+CardPath = Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        print(f"bkgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    """Options of the command without a subcommand; the help text is that of `app`."""
+
+
+@app.command()
+def run(
+    card: CardPath,
+    events: Annotated[str | None, typer.Option("-n", "--events", help="Number of events, e.g. 1e6.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Seed of the random numbers.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Number of threads (default: all cores); same events for any.")
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="Output format: root, or null to write nothing.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Output file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+) -> None:
+    """Generate the events of a card.
+
+    Example: bkgen run cards/dark_higgs.yaml -n 1e6 -o outputs/dark_higgs.root
+    """
+    from . import api
+    from .results import show_quantities
+
+    job = api.load_card(card).override(events=_number(events), seed=_number(seed), format=format, path=output)
+    _show_warnings(job.warnings)
+    result = api.run(job, workers=workers, force=force, progress=sys.stderr.isatty())
+    show_quantities(result.quantities)
+    _show_warnings([text for text in result.warnings if text not in job.warnings])
+    rate = f" ({result.events / result.seconds:,.0f} per second)" if result.seconds > 0.0 else ""
+    target = f"{result.path}: " if result.path else ""
+    _say(f"{target}{result.events:,} events in {result.seconds:.2f} s{rate}")
+    _say(f"content sha256 {result.content_sha256}")
+
+
+@app.command()
+def check(
+    cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="One or more run cards.")],
+) -> None:
+    """Check cards without running them; every problem is shown.
+
+    Example: bkgen check cards/*.yaml
+    """
+    from . import api
+
+    problems: list[Problem] = []
+    for path in cards:
+        try:
+            card = api.load_card(path)
+        except InputError as error:
+            problems += error.problems
+            continue
+        _show_warnings(card.warnings, str(path))
+        print(f"{path}: OK, {card.model.describe_name()}, {card.channel}, {card.generate.events:,} events")
+    if problems:
+        raise InputError(problems)
+
+
+@app.command()
+def rates(
+    card: CardPath,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Branching fractions, widths and lifetimes of a card, without generating events.
+
+    Example: bkgen rates cards/dark_higgs.yaml --json
+    """
+    from . import api
+    from .results import answer, show_quantities
+
+    job = api.load_card(card)
+    quantities = api.rates(job)
+    _show_warnings(job.warnings)
+    if as_json:
+        _print_json(answer("rates", job.resolved(), quantities, job.warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(quantities)
+
+
+@app.command()
+def models(
+    name: Annotated[str | None, typer.Argument(help="A model, or 'inputs' for the constants.")] = None,
+) -> None:
+    """List the models, the parameters of one model, or the constants.
+
+    Examples: bkgen models, bkgen models dark_higgs, bkgen models inputs
+    """
+    from . import tables
+
+    if name is None:
+        tables.show_models()
+    elif name == "inputs":
+        tables.show_inputs()
+    else:
+        tables.show_model(name)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a run card, for editors.
+
+    Example: bkgen schema > card.schema.json
+    """
+    from .card import json_schema
+
+    _print_json(json_schema())
+
+
+def add_plugins(application: typer.Typer) -> None:
+    """Add the commands of installed packages; a broken package is skipped with a warning."""
+    for entry in sorted(entry_points(group="bkgen.commands"), key=lambda entry: entry.name):
+        try:
+            register: Callable[[typer.Typer], None] = entry.load()
+            register(application)
+        except Exception as error:
+            _say(f"warning: commands of {entry.value} skipped: {error}")
+
+
+def main() -> None:
+    """Entry point of the command `bkgen`."""
+    warnings.showwarning = _show_python_warning
+    add_plugins(app)
+    app(prog_name="bkgen")
+
+
+def _number(text: str | None) -> int | float | str | None:
+    """A number typed on the command line; other text is left for the card to refuse."""
+    if text is None:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _show_warnings(texts: Iterable[str], source: str = "") -> None:
+    for text in texts:
+        _say(f"{source}: warning: {text}" if source else f"warning: {text}")
+
+
+def _show_python_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    _say(f"warning: {message}")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _stop(text: str, code: int) -> typer.Exit:
+    _say(text)
+    return typer.Exit(code)
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))

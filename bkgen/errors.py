@@ -1,0 +1,64 @@
+"""The errors a user can cause.
+
+    BkgenError
+    ├── InputError        a card, an option or a file that cannot be used (exit code 2)
+    ├── MissingExtra      an optional dependency is not installed (exit code 2)
+    └── RunError          a valid job that failed while running (exit code 1)
+
+An `InputError` carries every problem found, one line each; nobody should have to fix a card one error at a time.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+class BkgenError(Exception):
+    """Base of every error that is shown as one clear line instead of a traceback."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the input.
+
+    path: where in the card, e.g. ("model", "m_H1"); message: what is wrong and what is allowed;
+    value: what was found (shown as written), or None when there is nothing to show.
+    """
+
+    path: tuple[str, ...]
+    message: str
+    value: object = None
+
+    def __str__(self) -> str:
+        where = ".".join(self.path)
+        found = "" if self.value is None else f" = {self.value}"
+        return f"{where}{found}: {self.message}" if where else self.message
+
+
+class InputError(BkgenError):
+    """The input cannot be used; `problems` lists every reason."""
+
+    def __init__(self, problems: Problem | str | Iterable[Problem | str]) -> None:
+        if isinstance(problems, Problem | str):
+            problems = [problems]
+        self.problems: Sequence[Problem] = [p if isinstance(p, Problem) else Problem((), p) for p in problems]
+        super().__init__("\n".join(str(p) for p in self.problems))
+
+
+class MissingExtra(BkgenError):
+    """An optional dependency is needed; says what to install."""
+
+    def __init__(self, extra: str, package: str) -> None:
+        super().__init__(f"this needs {package}: pip install 'bkgen[{extra}]'")
+
+
+class RunError(BkgenError):
+    """The job was valid but failed while running."""
+
+
+def suggestion(word: str, allowed: Iterable[str]) -> str:
+    """' (did you mean X?)' for the closest allowed word, or an empty string."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]}?)" if close else ""

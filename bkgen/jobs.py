@@ -1,0 +1,31 @@
+"""From a card to the generator: the plain objects that fix a sample."""
+
+from __future__ import annotations
+
+from .card import Card
+from .detector_presets import Detector
+from .generator import Beam, Job, Sample
+
+
+def job_of(card: Card) -> Job:
+    """Everything of the card that the generator needs."""
+    beam = Beam(at_rest=True) if card.beam == "rest" else Beam(card.beam.sqrt_s, card.beam.boost)
+    detector = Detector(**{name: getattr(card.detector, name) for name in Detector.__dataclass_fields__})
+    return Job(
+        model=card.model,
+        channel=card.decay,
+        inputs=card.physics_inputs,
+        events=card.generate.events,
+        seed=card.generate.seed,
+        luminosity=card.luminosity,
+        beam=beam,
+        frame=card.frame,
+        detector=detector,
+        dtype=card.output.dtype,
+        columns=card.output.columns,
+    )
+
+
+def sample_of(card: Card) -> Sample:
+    """The sample that the card describes, its physics evaluated."""
+    return Sample(job_of(card))

@@ -1,0 +1,452 @@
+"""The only event loop: one compiled function for every model, hadron and topology.
+
+`fill` writes one row per quantity (see `Row`).  It works in the B rest frame: hadron along an isotropic direction k,
+pair frame reached by a boost along -k, K* frame along +k; every four-momentum is then boosted once more to the output
+frame.  X = B - hadron and the second daughter of each decay are differences, so four-momentum is conserved exactly.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from math import atan2, copysign, exp, inf, log1p, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .jit import njit
+from .streams import State, uniform
+from .units import M_TO_MM, S_TO_NS, C
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Vector = tuple[float, float, float, float]  # px, py, pz, E
+Triple = tuple[float, float, float]
+Boost = tuple[float, float, float, float, float]  # beta gamma (3), gamma, 1 / (1 + gamma)
+Basis = tuple[Triple, Triple, Triple]  # e1, e2, n with e1 x e2 = n
+
+M_PER_NS = C / S_TO_NS
+ALMOST_ONE = 1.0 - 2.0**-53
+
+
+class Row(IntEnum):
+    """Rows that every sample has; vectors take four rows (px, py, pz, E)."""
+
+    Q2 = 0
+    Q2_REC = 1
+    COS_THETA = 2
+    WEIGHT = 3
+    EFFICIENCY = 4
+    P_INVISIBLE = 5
+    MODE = 6
+    INVISIBLE = 7
+    B = 8
+    HADRON = 12
+    X = 16
+    OPTIONAL = 20
+
+
+class Frame(IntEnum):
+    """Frame of the written four-momenta."""
+
+    LAB = 0
+    Y4S = 1
+    B = 2
+
+
+class Topology(IntEnum):
+    """Decay topologies, see `bkgen.dark_matter.Topology`."""
+
+    NONE = 0
+    PAIR = 1
+    CASCADE = 2
+    POLE = 3
+
+
+class Plan(NamedTuple):
+    """Everything `fill` needs, as scalars and contiguous arrays.
+
+    Production: masses, B momentum in the Y(4S) frame (0 at rest), beta*gamma of the Y(4S) in the lab, output frame.
+    Source: cumulative fractions of lines (n_lines,), cells (nodes, pdf at nodes, cumulative masses, guide table);
+    coefficients (n_nodes + n_lines, 3|12).  Modes: one entry each.  Optional rows: first row, or -1 where absent.
+    """
+
+    m_B: float
+    p_B: float
+    sqrt_s: float
+    boost: Array
+    frame: int
+    m_H: float
+    hadron_daughters: Array
+    spin: int
+    line_masses: Array
+    line_cumulative: Array
+    nodes: Array
+    pdf: Array
+    cumulative: Array
+    guide: IntArray
+    coefficients: Array
+    mode_cumulative: Array
+    mode_topology: IntArray
+    mode_invisible: IntArray
+    mode_masses: Array
+    mode_polar: Array
+    mode_momenta: Array
+    mode_pole: Array
+    ctau: float
+    br_invisible: float
+    L_det: float
+    row_angles: int
+    row_hadron_daughters: int
+    row_daughters: int
+    row_second: int
+    row_vertex: int
+
+
+@njit
+def _direction(rng: State) -> tuple[float, float, float]:
+    """Isotropic unit vector (Marsaglia, Ann. Math. Stat. 43 (1972) 645)."""
+    while True:
+        x = 2.0 * uniform(rng) - 1.0
+        y = 2.0 * uniform(rng) - 1.0
+        s = x * x + y * y
+        if s < 1.0:
+            r = 2.0 * sqrt(1.0 - s)
+            return x * r, y * r, 1.0 - 2.0 * s
+
+
+@njit
+def _azimuth(rng: State) -> tuple[float, float]:
+    """(cos, sin) of a uniform angle: twice the angle of a point in the unit disc."""
+    while True:
+        x = 2.0 * uniform(rng) - 1.0
+        y = 2.0 * uniform(rng) - 1.0
+        s = x * x + y * y
+        if 0.0 < s < 1.0:
+            return (x * x - y * y) / s, 2.0 * x * y / s
+
+
+@njit
+def _sine_squared(rng: State) -> float:
+    """c with density (3/4)(1 - c^2): the median of three uniform numbers."""
+    a, b, c = uniform(rng), uniform(rng), uniform(rng)
+    return 2.0 * max(min(a, b), min(max(a, b), c)) - 1.0
+
+
+@njit
+def _cosine_squared(rng: State) -> float:
+    """c with density (3/2) c^2: the largest of three uniform numbers, with a random sign."""
+    return copysign(max(uniform(rng), uniform(rng), uniform(rng)), uniform(rng) - 0.5)
+
+
+@njit
+def _quadratic(rng: State, h0: float, h1: float, h2: float) -> float:
+    """c in [-1, 1] with density h0 + h1 c + h2 c^2.
+
+    The density is alpha (1-c)^2 + beta (1-c^2) + gamma (1+c)^2, and these three are the densities of the smallest, the
+    middle and the largest of three uniform numbers.  Where beta < 0: accept-reject under the exact maximum.
+    """
+    if h1 == 0.0 and h2 == 0.0:
+        return 2.0 * uniform(rng) - 1.0
+    if h2 <= h0:
+        a, b, c = uniform(rng), uniform(rng), uniform(rng)
+        low, high = min(a, b), max(a, b)
+        u = uniform(rng) * (2.0 * h0 + (2.0 / 3.0) * h2)
+        middle = (2.0 / 3.0) * (h0 - h2)
+        if u < middle:
+            return 2.0 * max(low, min(high, c)) - 1.0
+        if u < middle + (2.0 / 3.0) * (h0 + h2 + h1):
+            return 2.0 * max(high, c) - 1.0
+        return 2.0 * min(low, c) - 1.0
+    maximum = h0 + h2 + abs(h1)
+    while True:
+        c = 2.0 * uniform(rng) - 1.0
+        if uniform(rng) * maximum <= h0 + c * (h1 + h2 * c):
+            return c
+
+
+@njit
+def _basis(n: Triple) -> Basis:
+    """Right-handed orthonormal basis with n as third vector (Duff et al., JCGT 6 (2017) 1)."""
+    x, y, z = n
+    sign = copysign(1.0, z)
+    a = -1.0 / (sign + z)
+    b = x * y * a
+    return (1.0 + sign * x * x * a, sign * b, -sign * x), (b, sign + y * y * a, -y), n
+
+
+@njit
+def _combine(basis: Basis, x: float, y: float, z: float) -> Triple:
+    """The vector with those components in a basis."""
+    e1, e2, n = basis
+    return (
+        x * e1[0] + y * e2[0] + z * n[0],
+        x * e1[1] + y * e2[1] + z * n[1],
+        x * e1[2] + y * e2[2] + z * n[2],
+    )
+
+
+@njit
+def _to_boost(x: float, y: float, z: float, gamma: float) -> Boost:
+    return x, y, z, gamma, 1.0 / (1.0 + gamma)
+
+
+@njit
+def _boost(p: Vector, u: Boost) -> Vector:
+    """p as seen where its present rest frame moves with the four-velocity of u."""
+    along = p[0] * u[0] + p[1] * u[1] + p[2] * u[2]
+    f = along * u[4] + p[3]
+    return p[0] + u[0] * f, p[1] + u[1] * f, p[2] + u[2] * f, u[3] * p[3] + along
+
+
+@njit
+def _momentum(M: float, m1: float, m2: float) -> float:
+    """Momentum of M -> m1 m2 in the rest frame of M, in the factored form that is accurate at threshold."""
+    product = (M - m1 - m2) * (M + m1 + m2) * (M - m1 + m2) * (M + m1 - m2)
+    return sqrt(product) / (2.0 * M) if product > 0.0 else 0.0
+
+
+@njit
+def _write(out: Array, row: int, i: int, p: Vector) -> None:
+    out[row, i] = p[0]
+    out[row + 1, i] = p[1]
+    out[row + 2, i] = p[2]
+    out[row + 3, i] = p[3]
+
+
+@njit
+def _minus(p: Vector, q: Vector) -> Vector:
+    return p[0] - q[0], p[1] - q[1], p[2] - q[2], p[3] - q[3]
+
+
+@njit
+def _select(cumulative: Array, u: float) -> int:
+    """First index whose cumulative fraction exceeds u."""
+    k = 0
+    last = len(cumulative) - 1
+    while k < last and u >= cumulative[k]:
+        k += 1
+    return k
+
+
+@njit
+def _cell(plan: Plan, u: float) -> tuple[int, float]:
+    """Cell of the continuum that holds the cumulative fraction u, and the fraction inside it (linear pdf)."""
+    u = min(u, ALMOST_ONE)
+    k = plan.guide[int(u * len(plan.guide))]
+    while u >= plan.cumulative[k + 1]:
+        k += 1
+    v = max(u - plan.cumulative[k], 0.0) / (plan.cumulative[k + 1] - plan.cumulative[k])
+    a, b = plan.pdf[k], plan.pdf[k + 1]
+    denominator = a + sqrt(a * a + v * (b * b - a * a))
+    return k, min(v * (a + b) / denominator, 1.0) if denominator > 0.0 else v
+
+
+@njit
+def _kstar_angles(
+    rng: State, J: Array, pair: bool
+) -> tuple[float, float, float, float]:
+    """(cos theta, cos theta_K, cos phi, sin phi) of the 12 coefficients; without a pair only theta_K is drawn.
+
+    Integrated over phi the density is a sum of a transverse (sin^2 theta_K) and a longitudinal (cos^2 theta_K) part.
+    """
+    transverse = 2.0 * (2.0 * J[0] - (2.0 / 3.0) * J[2])
+    part = 0 if uniform(rng) * (transverse + 2.0 * J[1] - (2.0 / 3.0) * J[3]) < transverse else 1
+    c_K = _sine_squared(rng) if part == 0 else _cosine_squared(rng)
+    if not pair:
+        return 0.0, c_K, 0.0, 0.0
+    c = _quadratic(rng, J[part] - J[2 + part], J[7 + part], 2.0 * J[2 + part])
+    s2, sK2 = 1.0 - c * c, 1.0 - c_K * c_K
+    s, sin_2K = sqrt(s2), 2.0 * c_K * sqrt(sK2)
+    cos_2 = 1.0 - 2.0 * s2
+    flat = sK2 * (J[0] + J[2] * cos_2 + J[7] * c) + (1.0 - sK2) * (J[1] + J[3] * cos_2 + J[8] * c)
+    c1 = sin_2K * s * (2.0 * c * J[5] + J[6])
+    s1 = sin_2K * s * (2.0 * c * J[10] + J[9])
+    c2 = sK2 * s2 * J[4]
+    s2phi = sK2 * s2 * J[11]
+    bound = flat + sqrt(c1 * c1 + s1 * s1) + sqrt(c2 * c2 + s2phi * s2phi)
+    while True:
+        x, y = _azimuth(rng)
+        density = flat + c1 * x + s1 * y + c2 * (x * x - y * y) + s2phi * 2.0 * x * y
+        if uniform(rng) * bound <= density:
+            return c, c_K, x, y
+
+
+@njit
+def _second_step(
+    rng: State, polar: Array, m_parent: float, E_parent: float, p_parent: float, p: float, m1: float, basis: Basis
+) -> Vector:
+    """First daughter, of mass m1 and momentum p in its parent's frame, as seen in the X frame.
+
+    The parent flies with (E_parent, p_parent) along the third vector of the basis (against it for p_parent < 0).
+    """
+    direction = copysign(1.0, p_parent)
+    c = direction * _quadratic(rng, polar[0], polar[1], polar[2])
+    cos_phi, sin_phi = _azimuth(rng)
+    E = sqrt(p * p + m1 * m1)
+    gamma, beta_gamma = E_parent / m_parent, p_parent / m_parent
+    p_T = p * sqrt(1.0 - c * c)
+    v = _combine(basis, p_T * cos_phi, p_T * sin_phi, gamma * p * c + beta_gamma * E)
+    return v[0], v[1], v[2], gamma * E + beta_gamma * p * c
+
+
+@njit
+def fill(rng: State, plan: Plan, out: Array) -> None:
+    """Generate out.shape[1] events into the rows of out (weight, efficiency and smearing are not its business)."""
+    b = plan.boost
+    u_Y = _to_boost(b[0], b[1], b[2], sqrt(1.0 + b[0] * b[0] + b[1] * b[1] + b[2] * b[2]))
+    E_B = sqrt(plan.m_B * plan.m_B + plan.p_B * plan.p_B)
+    constant = 0.25 * plan.sqrt_s * plan.sqrt_s + plan.m_H * plan.m_H
+    n_lines = len(plan.line_masses)
+    n_nodes = len(plan.nodes)
+    p_lines = plan.line_cumulative[n_lines - 1] if n_lines > 0 else 0.0
+    J = np.zeros(plan.coefficients.shape[1])
+    zero = (0.0, 0.0, 0.0, 0.0)
+
+    for i in range(out.shape[1]):
+        # q2 and the angular coefficients there
+        u = uniform(rng)
+        if u < p_lines:
+            k = _select(plan.line_cumulative, u)
+            m_X = plan.line_masses[k]
+            q2 = m_X * m_X
+            for j in range(len(J)):
+                J[j] = plan.coefficients[n_nodes + k, j]
+        else:
+            k, f = _cell(plan, (u - p_lines) / (1.0 - p_lines))
+            q2 = plan.nodes[k] + f * (plan.nodes[k + 1] - plan.nodes[k])
+            m_X = sqrt(q2)
+            for j in range(len(J)):
+                J[j] = (1.0 - f) * plan.coefficients[k, j] + f * plan.coefficients[k + 1, j]
+
+        mode = _select(plan.mode_cumulative, uniform(rng)) if len(plan.mode_cumulative) > 1 else 0
+        topology = plan.mode_topology[mode]
+        m1, m2 = plan.mode_masses[mode, 0], plan.mode_masses[mode, 1]
+
+        # B rest frame: hadron along k_hat, X against it
+        basis = _basis(_direction(rng))
+        k_hat = basis[2]
+        k_B = _momentum(plan.m_B, plan.m_H, m_X)
+        E_H = sqrt(k_B * k_B + plan.m_H * plan.m_H)
+        E_X = plan.m_B - E_H
+        hadron = (k_B * k_hat[0], k_B * k_hat[1], k_B * k_hat[2], E_H)
+
+        # B in the Y(4S) frame, u_B: its four-velocity in the output frame
+        c_B = _sine_squared(rng)
+        cos_phi, sin_phi = _azimuth(rng)
+        p_T = plan.p_B * sqrt(1.0 - c_B * c_B)
+        B_Y4S = (p_T * cos_phi, p_T * sin_phi, plan.p_B * c_B, E_B)
+        B = B_Y4S
+        if plan.frame == Frame.LAB:
+            B = _boost(B_Y4S, u_Y)
+        elif plan.frame == Frame.B:
+            B = (0.0, 0.0, 0.0, plan.m_B)
+        u_B = _to_boost(B[0] / plan.m_B, B[1] / plan.m_B, B[2] / plan.m_B, B[3] / plan.m_B)
+        H = _boost(hadron, u_B)
+        X = _minus(B, H)
+
+        # the same in the Y(4S) frame for q2_rec, in the lab for the flight of X
+        E_H_Y4S = H[3]
+        E_X_lab = X[3]
+        if plan.frame == Frame.LAB:
+            E_H_Y4S = u_Y[3] * H[3] - u_Y[0] * H[0] - u_Y[1] * H[1] - u_Y[2] * H[2]
+        else:
+            X_Y4S = X
+            if plan.frame == Frame.B:
+                u = _to_boost(B_Y4S[0] / plan.m_B, B_Y4S[1] / plan.m_B, B_Y4S[2] / plan.m_B, E_B / plan.m_B)
+                E_H_Y4S = _boost(H, u)[3]
+                X_Y4S = _boost(X, u)
+            E_X_lab = _boost(X_Y4S, u_Y)[3]
+
+        # decay of X
+        c, c_K, cos_az, sin_az = 0.0, 0.0, 0.0, 0.0
+        pair = topology != Topology.NONE
+        if plan.spin == 1:
+            c, c_K, cos_az, sin_az = _kstar_angles(rng, J, pair)
+        elif topology == Topology.POLE:
+            p = _momentum(m_X, m1, m2)
+            E2 = sqrt(p * p + m2 * m2)
+            k_pair = k_B * plan.m_B / m_X
+            E_H_pair = sqrt(k_pair * k_pair + plan.m_H * plan.m_H)
+            M = plan.mode_pole[mode]
+            c = (M * M - plan.m_H * plan.m_H - m2 * m2 - 2.0 * E_H_pair * E2) / (2.0 * k_pair * p)
+            c = min(max(c, -1.0), 1.0)
+        elif pair:
+            c = _quadratic(rng, J[0], J[1], J[2])
+        cos_1, sin_1 = 1.0, 0.0
+        if pair:
+            cos_1, sin_1 = _azimuth(rng)
+            s = sqrt(1.0 - c * c)
+            p = _momentum(m_X, m1, m2)
+            E1 = sqrt(p * p + m1 * m1)
+            gamma, beta_gamma = E_X / m_X, k_B / m_X
+            v = _combine(basis, p * s * cos_1, p * s * sin_1, gamma * p * c - beta_gamma * E1)
+            d1 = _boost((v[0], v[1], v[2], gamma * E1 - beta_gamma * p * c), u_B)
+            d2 = _minus(X, d1)
+            _write(out, plan.row_daughters, i, d1)
+            _write(out, plan.row_daughters + 4, i, d2)
+            if topology == Topology.CASCADE:
+                u_X = _to_boost(-beta_gamma * k_hat[0], -beta_gamma * k_hat[1], -beta_gamma * k_hat[2], gamma)
+                along_d1 = _basis(_combine(basis, s * cos_1, s * sin_1, c))
+                m, polar, step = plan.mode_masses[mode], plan.mode_polar[mode], plan.mode_momenta[mode]
+                d11 = _second_step(rng, polar[0], m1, E1, p, step[0], m[2], along_d1)
+                d11 = _boost(_boost(d11, u_X), u_B)
+                d21 = _second_step(rng, polar[1], m2, m_X - E1, -p, step[1], m[4], along_d1)
+                d21 = _boost(_boost(d21, u_X), u_B)
+                _write(out, plan.row_second, i, d11)
+                _write(out, plan.row_second + 4, i, _minus(d1, d11))
+                _write(out, plan.row_second + 8, i, d21)
+                _write(out, plan.row_second + 12, i, _minus(d2, d21))
+        elif plan.row_daughters >= 0:
+            _write(out, plan.row_daughters, i, zero)
+            _write(out, plan.row_daughters + 4, i, zero)
+        if plan.row_second >= 0 and topology != Topology.CASCADE:
+            for j in range(4):
+                _write(out, plan.row_second + 4 * j, i, zero)
+
+        # decay of the hadron; the planes enclose phi = phi_K - phi_1 + pi
+        if plan.row_hadron_daughters >= 0:
+            out[plan.row_angles, i] = c_K
+            out[plan.row_angles + 1, i] = atan2(sin_az, cos_az) if pair else 0.0
+            if pair:
+                cos_phi, sin_phi = -(cos_1 * cos_az - sin_1 * sin_az), -(sin_1 * cos_az + cos_1 * sin_az)
+            else:
+                cos_phi, sin_phi = _azimuth(rng)
+            p = _momentum(plan.m_H, plan.hadron_daughters[0], plan.hadron_daughters[1])
+            E1 = sqrt(p * p + plan.hadron_daughters[0] ** 2)
+            gamma, beta_gamma = E_H / plan.m_H, k_B / plan.m_H
+            p_T = p * sqrt(1.0 - c_K * c_K)
+            v = _combine(basis, p_T * cos_phi, p_T * sin_phi, gamma * p * c_K + beta_gamma * E1)
+            first = _boost((v[0], v[1], v[2], gamma * E1 + beta_gamma * p * c_K), u_B)
+            _write(out, plan.row_hadron_daughters, i, first)
+            _write(out, plan.row_hadron_daughters + 4, i, _minus(H, first))
+
+        # flight of X
+        invisible = plan.mode_invisible[mode]
+        p_invisible = 1.0
+        if plan.ctau < inf:
+            length = 0.0
+            if plan.ctau > 0.0:
+                length = plan.ctau * sqrt(max(E_X_lab * E_X_lab - q2, 0.0)) / m_X
+            p_invisible = plan.br_invisible
+            proper = plan.ctau * -log1p(-uniform(rng))
+            if length > 0.0:
+                p_invisible += (1.0 - plan.br_invisible) * exp(-plan.L_det / length)
+                if proper * (length / plan.ctau) > plan.L_det:
+                    invisible = 1
+            if plan.row_vertex >= 0:
+                mm = M_TO_MM * proper / m_X
+                out[plan.row_vertex, i] = mm * X[0]
+                out[plan.row_vertex + 1, i] = mm * X[1]
+                out[plan.row_vertex + 2, i] = mm * X[2]
+                out[plan.row_vertex + 3, i] = proper / m_X * X[3] / M_PER_NS
+
+        out[Row.Q2, i] = q2
+        out[Row.Q2_REC, i] = constant - plan.sqrt_s * E_H_Y4S
+        out[Row.COS_THETA, i] = c
+        out[Row.P_INVISIBLE, i] = p_invisible
+        out[Row.MODE, i] = mode
+        out[Row.INVISIBLE, i] = invisible
+        _write(out, Row.B, i, B)
+        _write(out, Row.HADRON, i, H)
+        _write(out, Row.X, i, X)

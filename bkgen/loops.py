@@ -1,0 +1,87 @@
+"""Loop functions: effective ALP couplings to gluons and photons, kinetic mixing of the L_mu - L_tau Z'."""
+
+from __future__ import annotations
+
+import cmath
+import math
+
+from .constants import Constants
+
+_CHARGE = {"u": 2.0 / 3.0, "d": -1.0 / 3.0, "s": -1.0 / 3.0, "c": 2.0 / 3.0, "b": -1.0 / 3.0, "t": 2.0 / 3.0}
+_LEPTONS = ("e", "mu", "tau")
+_SERIES_FROM = 100.0  # beyond this x the closed form of B(x) loses digits to 1 - x f^2
+
+
+def B(x: float) -> complex:
+    """Fermion loop function B(x) = 1 - x f(x)^2 of an ALP, with x = 4 m_f^2/m_a^2.
+
+    f = arcsin(1/sqrt(x)) for x >= 1 and pi/2 + (i/2) ln[(1 + sqrt(1-x))/(1 - sqrt(1-x))] below, so B is
+    complex when the fermion can be on shell.  B -> 1 for x -> 0 and -1/(3 x) for x -> infinity.
+    Raises ValueError for negative or non-finite x.  Source: arXiv:2502.04900 eq. (6).
+    """
+    if not (math.isfinite(x) and x >= 0.0):
+        raise ValueError(f"x must be finite and not negative, got {x}")
+    if x == 0.0:
+        return 1.0 + 0.0j
+    if x > _SERIES_FROM:
+        return complex(-_arcsin_squared_tail(x))
+    if x >= 1.0:
+        return complex(1.0 - x * math.asin(1.0 / math.sqrt(x)) ** 2)
+    # (1 + r)/(1 - r) = (1 + r)^2/x keeps its digits for x -> 0.
+    f = 0.5 * math.pi + 0.5j * cmath.log((1.0 + math.sqrt(1.0 - x)) ** 2 / x)
+    return 1.0 - x * f * f
+
+
+def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -> complex:
+    """Effective gluon coupling C_G_UV + (1/2) sum_q C_q B(x_q) over six quarks with one common C_q.
+
+    Raises ValueError unless ``m_a > 0``.  Source: arXiv:2502.04900 eq. (5).
+    """
+    return C_G_UV + 0.5 * C_q * sum(_B_of(quark, m_a, constants) for quark in _CHARGE)
+
+
+def C_gamma_eff(m_a: float, C_q: float, C_l: float, constants: Constants, C_gamma_UV: float = 0.0) -> complex:
+    """Effective photon coupling C_gamma_UV + sum_f N_c Q_f^2 C_f B(x_f), common C_q and C_l.
+
+    Raises ValueError unless ``m_a > 0``.  Source: arXiv:2502.04900 eq. (5).
+    """
+    quarks = sum(3.0 * Q * Q * _B_of(quark, m_a, constants) for quark, Q in _CHARGE.items())
+    leptons = sum(_B_of(lepton, m_a, constants) for lepton in _LEPTONS)
+    return C_gamma_UV + C_q * quarks + C_l * leptons
+
+
+def kinetic_mixing(q2: float, g_X: float, constants: Constants) -> float:
+    """Kinetic mixing epsilon(q2) of photon and L_mu - L_tau Z' from muon and tau loops (real part).
+
+    -(e g_X/2 pi^2) int_0^1 dx x (1-x) ln|[m_tau^2 - x(1-x) q2]/[m_mu^2 - x(1-x) q2]|, e at zero momentum.
+    Source: arXiv:2401.10112.  Raises ValueError for non-finite q2.
+    """
+    if not math.isfinite(q2):
+        raise ValueError(f"q2 must be finite, got {q2}")
+    e = math.sqrt(4.0 * math.pi * constants.alpha_0)
+    m_mu, m_tau = constants.m_mu, constants.m_tau
+    mass_ratio = math.log(m_tau / m_mu) / 3.0
+    integral = mass_ratio + _self_energy(q2 / m_tau**2) - _self_energy(q2 / m_mu**2)
+    return -e * g_X / (2.0 * math.pi**2) * integral
+
+
+def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:
+    if not m_a > 0.0:
+        raise ValueError(f"m_a must be positive, got {m_a}")
+    return B((2.0 * float(getattr(constants, f"m_{fermion}")) / m_a) ** 2)
+
+
+def _arcsin_squared_tail(x: float) -> float:
+    """x arcsin(1/sqrt(x))^2 - 1 from the Taylor series of arcsin^2, for large x."""
+    return sum(0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) * x ** (1 - n) for n in range(2, 10))
+
+
+def _self_energy(t: float) -> float:
+    """int_0^1 dx x (1-x) ln|1 - x(1-x) t|, the one-loop vacuum polarisation at t = q2/m^2."""
+    if abs(t) < 0.5:
+        # The closed form cancels to order t; int x^(k+1) (1-x)^(k+1) = ((k+1)!)^2/(2k+3)!.
+        return -sum(t**k / k * math.factorial(k + 1) ** 2 / math.factorial(2 * k + 3) for k in range(1, 22))
+    b2 = 1.0 - 4.0 / t
+    b = math.sqrt(abs(b2))
+    angle = 2.0 * b * math.atan2(1.0, b) if b2 < 0.0 else b * math.log(abs((1.0 + b) / (1.0 - b)))
+    return (-5.0 / 3.0 - 4.0 / t + (1.0 + 2.0 / t) * (angle if b2 else 0.0)) / 6.0

@@ -1,0 +1,84 @@
+"""The contract of a model: a frozen pydantic class that is card schema, documentation and physics at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import PydanticUndefined
+
+from ..channels import Channel
+from ..dark_matter import DecayMode, Widths
+from ..errors import Problem
+from ..formfactors import Inputs
+from ..spectrum import Spectrum
+
+
+def parameter(
+    doc: str,
+    *,
+    unit: str = "1",
+    default: Any = PydanticUndefined,
+    gt: float | None = None,
+    ge: float | None = None,
+    lt: float | None = None,
+    le: float | None = None,
+) -> Any:
+    """A field of a model or block: one line of documentation, a unit, bounds and perhaps a default."""
+    bounds = {"gt": gt, "ge": ge, "lt": lt, "le": le}
+    given: dict[str, Any] = {name: bound for name, bound in bounds.items() if bound is not None}
+    return Field(default=default, description=doc, json_schema_extra={"unit": unit}, **given)
+
+
+class Block(BaseModel):
+    """A group of parameters inside a model; infinities and NaN are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Model(Block, ABC):
+    """A model of B -> K(*) + invisible.
+
+    Subclasses declare `name: Literal["..."]` and their parameters, and return tables, never code that runs per event.
+    Third-party models register under the entry-point group `bkgen.models`.
+    """
+
+    channels: ClassVar[tuple[str, ...]]
+    """Names of the channels in which the model can be used."""
+
+    mediator: ClassVar[str] = "inv"
+    """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
+
+    @abstractmethod
+    def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
+        """Rate, q2 shape and angular coefficients of B -> hadron X in one object."""
+
+    @abstractmethod
+    def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
+        """Decays of X; the branching fractions sum to 1."""
+
+    def widths(self, inputs: Inputs) -> Widths | None:
+        """Partial widths of the mediator, or None when X is not a particle."""
+        return None
+
+    def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
+        """Problems of this point that bounds on single fields cannot see (thresholds, missing alternatives).
+
+        Paths are relative to the model block.  Called before `spectrum`, which may rely on it.
+        """
+        if channel.name not in self.channels:
+            yield Problem(
+                ("channel",), f"model {self.describe_name()} has no {channel.name}, only {' | '.join(self.channels)}"
+            )
+
+    def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
+        """One line for each approximation that is used outside its range."""
+        yield from ()
+
+    @classmethod
+    def describe_name(cls) -> str:
+        """The name that selects the model in a card."""
+        (name,) = get_args(cls.model_fields["name"].annotation)
+        return str(name)

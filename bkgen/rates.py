@@ -1,0 +1,152 @@
+"""The named quantities of a card: branching fractions, widths and lifetimes, with form-factor uncertainties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .card import Card
+from .channels import Channel
+from .formfactors import Inputs
+from .kinematics import p_B_upsilon4S, two_body_momentum
+from .results import Quantity
+from .spectrum import Array
+from .units import width_from_lifetime
+
+_ANGLE_NODES = 48
+
+
+def rates(card: Card) -> list[Quantity]:
+    """Branching fractions of the channel, then partial widths, invisible fraction and ctau of the mediator.
+
+    Uncertainties are those of the form factors, propagated linearly along the principal axes of their covariance;
+    widths of the mediator do not depend on them.
+    """
+    inputs = card.physics_inputs
+    form_factors = inputs.form_factor(card.decay.transition) if card.decay.transition in inputs.form_factors else None
+    source = card.model.describe_name()
+    if form_factors is not None:
+        source += f", form factors {form_factors.name}"
+    central = branching_fractions(card, inputs)
+    errors = form_factor_uncertainties(card, lambda varied: branching_fractions(card, varied))
+    quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
+    return quantities + _mediator_quantities(card)
+
+
+def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:
+    """BR(B -> hadron X), and with X unseen by the detector, by name."""
+    channel = card.decay
+    spectrum = card.model.spectrum(channel, inputs)
+    Gamma_B = width_from_lifetime(channel.tau_B(inputs.constants))
+    whole = spectrum.rate() / Gamma_B
+    unseen = spectrum.bin_integrals(_whole_range(spectrum.q2_range), unseen_probability(card, inputs))[0] / Gamma_B
+    values = {f"BR({channel.name} {card.model.mediator})": whole, f"BR({channel.name} inv)": float(unseen)}
+    if channel.name == "B0 -> K0":  # a K0 is a K_S half of the time
+        values["BR(B0 -> K_S inv)"] = 0.5 * float(unseen)
+    return values
+
+
+def _whole_range(q2_range: tuple[float, float]) -> tuple[float, float]:
+    lower, upper = q2_range
+    return lower - 1.0, upper + 1.0
+
+
+def form_factor_uncertainties(card: Card, values: Callable[[Inputs], dict[str, float]]) -> dict[str, float]:
+    """One-sigma form-factor uncertainty of each value: sqrt(sum_i ((v(+i) - v(-i))/2)^2) over the eigen-directions."""
+    inputs, transition = card.physics_inputs, card.decay.transition
+    if transition not in inputs.form_factors:
+        return {}
+    variance: dict[str, float] = {}
+    for shift in inputs.form_factor(transition).eigen_shifts():
+        up, down = values(inputs.with_shift(transition, shift)), values(inputs.with_shift(transition, -shift))
+        for name in up:
+            variance[name] = variance.get(name, 0.0) + (0.5 * (up[name] - down[name])) ** 2
+    return {name: math.sqrt(value) for name, value in variance.items()}
+
+
+def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs | None = None) -> Array:
+    """Branching fraction with X unseen in each bin of true q2, exact bin integrals times the mean invisible probability.
+
+    edges: (n+1,) [GeV^2]; inputs: other ones than the card's, e.g. shifted form factors.  Returns (n,).
+    """
+    inputs = inputs or card.physics_inputs
+    spectrum = card.model.spectrum(card.decay, inputs)
+    Gamma_B = width_from_lifetime(card.decay.tau_B(inputs.constants))
+    return spectrum.bin_integrals(edges, unseen_probability(card, inputs)) / Gamma_B
+
+
+def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] | None:
+    """Mean p_invisible as a function of q2, or None where X is never seen."""
+    widths = card.model.widths(inputs)
+    if widths is None or not math.isfinite(widths.ctau) or widths.invisible_fraction >= 1.0:
+        return None
+    invisible, ctau, L_det = widths.invisible_fraction, widths.ctau, card.detector.L_det
+    beam = None if card.beam == "rest" else card.beam
+    sqrt_s = None if beam is None else beam.sqrt_s
+    boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
+    return lambda q2: (
+        invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+    )
+
+
+def mean_survival(
+    q2: Array,
+    channel: Channel,
+    inputs: Inputs,
+    ctau: float,
+    L_det: float,
+    sqrt_s: float | None,
+    boost: tuple[float, float, float],
+    production: Literal["sine_squared", "isotropic"] = "sine_squared",
+) -> Array:
+    """Probability that X flies farther than L_det, averaged over the directions of B and X.
+
+    <exp(-L_det/(beta gamma ctau))> with beta gamma = |p_lab|/sqrt(q2).  The B is distributed like `production` about z
+    in the Y(4S) frame, X is isotropic in the B frame; their mean is a product of two Gauss-Legendre sums, because the
+    angle between X and the boost has the density (1/2)[1 - P2(cos alpha) P2(cos delta) P2(c)], alpha between X and B,
+    delta between boost and z.
+
+    q2: (n,) [GeV^2]; ctau, L_det [m]; sqrt_s [GeV], None for a B at rest; boost: beta gamma of the Y(4S).
+    Source: arXiv:2502.04900 eq. (11).
+    """
+    constants = inputs.constants
+    m_B, m_H = channel.m_B(constants), channel.m_H(constants)
+    m_X = np.sqrt(q2)[:, None, None]
+    k = two_body_momentum(m_B, m_H, m_X)
+    E_X = np.sqrt(k**2 + m_X**2)
+    x, w = np.polynomial.legendre.leggauss(_ANGLE_NODES)
+    along_B, along_boost = x[:, None], x[None, :]
+    p_B = 0.0 if sqrt_s is None else p_B_upsilon4S(sqrt_s, m_B)
+    E_B = math.sqrt(m_B**2 + p_B**2)
+    E = (E_B * E_X + p_B * k * along_B) / m_B
+    p = np.sqrt(np.maximum(E**2 - m_X**2, 0.0))
+    cos_alpha = np.divide(E_B * k * along_B + p_B * E_X, m_B * p, out=np.zeros_like(p), where=p > 0.0)
+    beta_gamma = math.hypot(*boost)
+    cos_delta = boost[2] / beta_gamma if beta_gamma > 0.0 else 0.0
+    correlation = _P2(cos_alpha) * _P2(cos_delta) * _P2(along_boost) if production == "sine_squared" else 0.0
+    E_lab = math.sqrt(1.0 + beta_gamma**2) * E + beta_gamma * p * along_boost
+    p_lab = np.sqrt(np.maximum(E_lab**2 - m_X**2, 0.0))
+    with np.errstate(divide="ignore"):
+        survival = np.exp(-L_det * m_X / (p_lab * ctau))
+    return np.asarray(np.einsum("nij,i,j->n", survival * (1.0 - correlation), 0.5 * w, 0.5 * w))
+
+
+def _P2(x: Array | float) -> Array:
+    return np.asarray(1.5 * np.square(x) - 0.5)
+
+
+def _mediator_quantities(card: Card) -> list[Quantity]:
+    widths = card.model.widths(card.physics_inputs)
+    if widths is None:
+        return []
+    X, source = widths.name, card.model.describe_name()
+    quantities = [Quantity(f"Gamma({X} -> {name})", width, "GeV", None, source) for name, width in widths.partial.items()]
+    quantities.append(Quantity(f"Gamma({X})", widths.total, "GeV", None, source))
+    quantities.append(Quantity(f"BR({X} -> inv)", widths.invisible_fraction, "1", None, source))
+    if math.isfinite(widths.ctau):
+        quantities.append(Quantity(f"ctau({X})", widths.ctau, "m", None, source))
+    return quantities

@@ -1,0 +1,299 @@
+"""`Spectrum`: rate, q2 shape and angular coefficients of B -> hadron X as one object.
+
+A spectrum is a sum of narrow lines and one continuum.  Both are given by the angular coefficients of the differential
+width, so rate, shape and angles are one formula and cannot disagree:
+
+* spin-0 hadron, 3 coefficients:   d2Gamma/dq2 dc = G0 + G1 c + G2 c^2
+* spin-1 hadron, 12 coefficients:  d4Gamma/dq2 dc dc_K dphi = 9/(32 pi) sum_i J_i f_i(c, c_K, phi),
+  J = (1s, 1c, 2s, 2c, 3, 4, 5, 6s, 6c, 7, 8, 9) in the basis of arXiv:0811.1214 eqs. (3.9)-(3.10).
+
+A line carries the same coefficients integrated over q2 [GeV]; those of the continuum are in GeV^-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Density = Callable[[Array], Array]
+
+MAX_CELLS = 4096
+_CELLS = 1024
+_PEAK_NODES = 1024
+_GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(12)
+_EDGE = 1e-13  # the density is never evaluated closer to an end point than this fraction of its segment
+
+
+def integrated(coefficients: Array) -> Array:
+    """Width after integration over all angles, of (..., 3) or (..., 12) angular coefficients.
+
+    K: 2 G0 + (2/3) G2.  K*: (3/4)(2 J1s + J1c) - (1/4)(2 J2s + J2c), arXiv:0811.1214 eq. (3.21).
+    """
+    g = coefficients
+    if g.shape[-1] == 3:
+        return np.asarray(2.0 * g[..., 0] + (2.0 / 3.0) * g[..., 2])
+    return np.asarray(0.75 * (2.0 * g[..., 0] + g[..., 1]) - 0.25 * (2.0 * g[..., 2] + g[..., 3]))
+
+
+def isotropic(width: ArrayLike) -> Array:
+    """Coefficients (..., 3) of a flat cos(theta) distribution with that width."""
+    w = np.asarray(width, dtype=np.float64)
+    return np.stack([0.5 * w, np.zeros_like(w), np.zeros_like(w)], axis=-1)
+
+
+def longitudinal(width: ArrayLike) -> Array:
+    """Coefficients (..., 12) of a longitudinal K* (cos^2 theta_K) with a flat invisible pair, of that width."""
+    w = np.asarray(width, dtype=np.float64)
+    coefficients = np.zeros((*w.shape, 12))
+    coefficients[..., 1] = (4.0 / 3.0) * w
+    return coefficients
+
+
+@dataclass(frozen=True)
+class Line:
+    """A narrow resonance: its mass [GeV] and its angular coefficients integrated over q2, shape (3,) or (12,) [GeV]."""
+
+    mass: float
+    coefficients: Array
+
+    @property
+    def q2(self) -> float:
+        """Position of the line [GeV^2]."""
+        return self.mass**2
+
+    def rate(self) -> float:
+        """Width [GeV]."""
+        return float(integrated(self.coefficients))
+
+
+class Continuum:
+    """A continuous spectrum, tabulated in cells whose integrals are exact.
+
+    Attributes
+    ----------
+    nodes: (n+1,) q2 [GeV^2]; coefficients: (n+1, 3|12) angular coefficients at the nodes [GeV^-1];
+    masses: (n,) integral of each cell [GeV]; density: the function itself.
+    """
+
+    def __init__(self, density: Density, segments: Array, nodes: Array) -> None:
+        self.density = density
+        self._segments = segments
+        self.nodes = nodes
+        self.coefficients = self._evaluate(nodes)
+        self.masses = self._integrate(nodes[:-1], nodes[1:])
+        self._cumulative = np.concatenate([[0.0], np.cumsum(self.masses)])
+        self._validate()
+
+    def _validate(self) -> None:
+        width = self.width(self.nodes)
+        if not np.all(np.isfinite(self.coefficients)):
+            bad = self.nodes[~np.isfinite(self.coefficients).all(axis=-1)][0]
+            raise ValueError(f"the density of the spectrum is not finite at q2 = {bad:.6g} GeV^2")
+        if np.any(width < 0.0) or np.any(self.masses < 0.0):
+            bad = self.nodes[int(np.argmin(width))]
+            raise ValueError(f"the density of the spectrum is negative at q2 = {bad:.6g} GeV^2")
+
+    def _evaluate(self, q2: Array) -> Array:
+        """Coefficients at q2, kept off the end points where formulas may be 0/0."""
+        lower, upper = self._segments[0], self._segments[-1]
+        margin = _EDGE * (upper - lower)
+        return np.asarray(self.density(np.clip(q2, lower + margin, upper - margin)), dtype=np.float64)
+
+    def width(self, q2: Array) -> Array:
+        """dGamma/dq2 [GeV^-1] at q2, 0 outside the range."""
+        inside = (q2 >= self._segments[0]) & (q2 <= self._segments[-1])
+        return np.where(inside, integrated(self._evaluate(q2)), 0.0)
+
+    def _integrate(self, a: Array, b: Array, weight: Density | None = None) -> Array:
+        """Integral of dGamma/dq2 (times weight) over [a_i, b_i], each inside one segment.
+
+        With q2 = lower + (upper - lower) sin^2(t/2) the square roots at the ends of a segment are smooth in t.
+        """
+        k = np.clip(np.searchsorted(self._segments, 0.5 * (a + b), side="right") - 1, 0, len(self._segments) - 2)
+        lower = self._segments[k]
+        span = self._segments[k + 1] - lower
+
+        def angle(q2: Array) -> Array:
+            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip((q2 - lower) / span, 0.0, 1.0))))
+
+        t_a, t_b = angle(a), angle(b)
+        half = 0.5 * (t_b - t_a)
+        t = (0.5 * (t_a + t_b))[:, None] + half[:, None] * _GAUSS_X
+        q2 = lower[:, None] + span[:, None] * np.sin(0.5 * t) ** 2
+        values = integrated(self._evaluate(q2.ravel())).reshape(q2.shape) * 0.5 * span[:, None] * np.sin(t)
+        if weight is not None:
+            values = values * weight(q2.ravel()).reshape(q2.shape)
+        return np.asarray(half * (values @ _GAUSS_W))
+
+    def integral_below(self, q2: Array, weight: Density | None = None) -> Array:
+        """Integral of dGamma/dq2 (times weight) from the lower end to q2 [GeV]."""
+        x = np.clip(np.asarray(q2, dtype=np.float64), self.nodes[0], self.nodes[-1])
+        k = np.clip(np.searchsorted(self.nodes, x, side="right") - 1, 0, len(self.masses) - 1)
+        if weight is None:
+            cumulative = self._cumulative
+        else:
+            cells = self._integrate(self.nodes[:-1], self.nodes[1:], weight)
+            cumulative = np.concatenate([[0.0], np.cumsum(cells)])
+        return np.asarray(cumulative[k] + self._integrate(self.nodes[k], x, weight))
+
+    @property
+    def rate(self) -> float:
+        """Integral of the continuum [GeV]."""
+        return float(self._cumulative[-1])
+
+    def ppf(self, u: Array) -> Array:
+        """Inverse of the cumulative distribution as events are sampled: exact between cells, linear pdf inside."""
+        target = u * self.rate
+        k = np.clip(np.searchsorted(self._cumulative, target, side="right") - 1, 0, len(self.masses) - 1)
+        mass = self.masses[k]
+        v = np.clip(np.divide(target - self._cumulative[k], mass, out=np.zeros_like(mass), where=mass > 0.0), 0.0, 1.0)
+        p = integrated(self.coefficients)
+        a, b = p[k], p[k + 1]
+        denominator = a + np.sqrt(a**2 + v * (b**2 - a**2))
+        fraction = np.divide(v * (a + b), denominator, out=v.copy(), where=denominator > 0.0)
+        return np.asarray(self.nodes[k] + fraction * (self.nodes[k + 1] - self.nodes[k]))
+
+
+def _chebyshev(lower: float, upper: float, n: int) -> Array:
+    return lower + (upper - lower) * np.sin(0.25 * np.pi * np.linspace(0.0, 2.0, n + 1)) ** 2
+
+
+def _peak_nodes(m: float, Gamma: float, lower: float, upper: float) -> Array:
+    """Nodes equally spaced in the phase of a Breit-Wigner of that mass and width."""
+    phase = np.arctan((np.array([lower, upper]) - m**2) / (m * Gamma))
+    return np.asarray(m**2 + m * Gamma * np.tan(np.linspace(phase[0], phase[1], _PEAK_NODES + 1)[1:-1]))
+
+
+class Spectrum:
+    """Narrow lines plus one continuum of B -> hadron X."""
+
+    def __init__(self, lines: Sequence[Line] = (), continuum: Continuum | None = None) -> None:
+        if not lines and continuum is None:
+            raise ValueError("a spectrum needs a line or a continuum")
+        self.lines = tuple(sorted(lines, key=lambda line: line.mass))
+        self.continuum = continuum
+        sizes = {len(line.coefficients) for line in self.lines}
+        if continuum is not None:
+            sizes.add(continuum.coefficients.shape[1])
+        if len(sizes) != 1 or not sizes <= {3, 12}:
+            raise ValueError(f"angular coefficients must be 3 or 12 throughout, found {sorted(sizes)}")
+        self.n_angular = sizes.pop()
+        if any(not line.rate() >= 0.0 for line in self.lines):
+            raise ValueError("a line has a negative or undefined rate")
+
+    @classmethod
+    def from_line(cls, mass: float, coefficients: ArrayLike) -> Spectrum:
+        """A single narrow line of that mass [GeV] with (3,) or (12,) coefficients [GeV]."""
+        return cls(lines=[Line(mass, np.asarray(coefficients, dtype=np.float64))])
+
+    @classmethod
+    def from_density(
+        cls,
+        density: Density,
+        q2_min: float,
+        q2_max: float,
+        thresholds: Sequence[float] = (),
+        peaks: Sequence[tuple[float, float]] = (),
+    ) -> Spectrum:
+        """Tabulate a continuum.
+
+        Parameters
+        ----------
+        density: q2 (n,) [GeV^2] -> angular coefficients (n, 3) or (n, 12) [GeV^-1].
+        q2_min, q2_max: range [GeV^2]; the density may vanish at its ends like a square root.
+        thresholds: further q2 where it is not analytic; nodes are Chebyshev-spaced between them.
+        peaks: (m, Gamma) [GeV] of resonances inside the range; nodes follow their phase.
+
+        Raises
+        ------
+        ValueError for an empty range, a density that is negative or not finite.
+        """
+        if not q2_max > q2_min:
+            raise ValueError(f"empty q2 range [{q2_min}, {q2_max}]")
+        segments = np.unique([q2_min, q2_max, *(t for t in thresholds if q2_min < t < q2_max)])
+        per_segment = max(_CELLS // (len(segments) - 1), 32)
+        nodes = [_chebyshev(a, b, per_segment) for a, b in zip(segments[:-1], segments[1:], strict=True)]
+        nodes += [_peak_nodes(m, Gamma, q2_min, q2_max) for m, Gamma in peaks]
+        merged = np.unique(np.concatenate([*nodes, segments]))
+        merged = merged[np.concatenate([[True], np.diff(merged) > 1e-14 * (q2_max - q2_min)])]
+        merged[-1] = q2_max
+        if len(merged) - 1 > MAX_CELLS:
+            raise ValueError(f"{len(merged) - 1} cells are needed for these thresholds and peaks, at most {MAX_CELLS}")
+        return cls(continuum=Continuum(density, segments, merged))
+
+    def __add__(self, other: Spectrum) -> Spectrum:
+        """Sum of spectra of which at most one has a continuum."""
+        if self.continuum is not None and other.continuum is not None:
+            raise ValueError("two continua cannot be added: give the sum of their densities to from_density")
+        return Spectrum([*self.lines, *other.lines], self.continuum or other.continuum)
+
+    @property
+    def q2_range(self) -> tuple[float, float]:
+        """Smallest and largest q2 [GeV^2] with events."""
+        positions = [line.q2 for line in self.lines]
+        if self.continuum is not None:
+            positions += [float(self.continuum.nodes[0]), float(self.continuum.nodes[-1])]
+        return min(positions), max(positions)
+
+    def rate(self) -> float:
+        """Total width [GeV]."""
+        return sum(line.rate() for line in self.lines) + (self.continuum.rate if self.continuum else 0.0)
+
+    def pdf(self, q2: ArrayLike) -> Array:
+        """(1/Gamma) dGamma/dq2 [GeV^-2] of the continuum; lines are not part of it."""
+        x = np.atleast_1d(np.asarray(q2, dtype=np.float64))
+        value = self.continuum.width(x) / self.rate() if self.continuum else np.zeros_like(x)
+        return value.reshape(np.shape(q2))
+
+    def cdf(self, q2: ArrayLike) -> Array:
+        """Fraction of the width below or at q2, lines included, to 1e-10."""
+        x = np.atleast_1d(np.asarray(q2, dtype=np.float64))
+        below = sum((line.rate() * (line.q2 <= x) for line in self.lines), start=np.zeros_like(x))
+        if self.continuum is not None:
+            below = below + self.continuum.integral_below(x)
+        return np.asarray(below / self.rate()).reshape(np.shape(q2))
+
+    def ppf(self, u: ArrayLike) -> Array:
+        """Quantile [GeV^2] of u in [0, 1], from the table that events are sampled from."""
+        target = np.atleast_1d(np.asarray(u, dtype=np.float64)) * self.rate()
+        if np.any((target < 0.0) | (target > self.rate() * (1.0 + 1e-15))):
+            raise ValueError("ppf needs probabilities in [0, 1]")
+        result = np.full_like(target, np.nan)
+        passed = np.zeros_like(target)
+        for line in self.lines:
+            start = passed + (self.continuum.integral_below(np.array([line.q2]))[0] if self.continuum else 0.0)
+            on_line = (target >= start) & (target <= start + line.rate()) & np.isnan(result)
+            result[on_line] = line.q2
+            passed = passed + line.rate() * ((target > start + line.rate()) | on_line)
+        rest = np.isnan(result)
+        if self.continuum is not None and rest.any():
+            result[rest] = self.continuum.ppf(np.clip((target - passed)[rest] / self.continuum.rate, 0.0, 1.0))
+        elif rest.any():  # rounding at u = 1
+            result[rest] = self.lines[-1].q2
+        return result.reshape(np.shape(u))
+
+    def bin_integrals(self, edges: ArrayLike, weight: Density | None = None) -> Array:
+        """Width in each bin [GeV], from the density itself (relative accuracy 1e-8).
+
+        Parameters
+        ----------
+        edges: (n+1,) increasing q2 [GeV^2]; a line belongs to the bin [lower, upper) that holds it, the last bin is closed.
+        weight: optional function of q2 that multiplies the density, e.g. the mean invisible probability.
+        """
+        x = np.asarray(edges, dtype=np.float64)
+        if x.ndim != 1 or len(x) < 2 or not np.all(np.diff(x) > 0.0):
+            raise ValueError("bin edges must increase")
+        result = np.zeros(len(x) - 1)
+        if self.continuum is not None:
+            result += np.diff(self.continuum.integral_below(x, weight))
+        for line in self.lines:
+            k = int(np.searchsorted(x, line.q2, side="right")) - 1
+            k = k - 1 if line.q2 == x[-1] else k
+            if 0 <= k < len(result):
+                factor = 1.0 if weight is None else float(weight(np.array([line.q2]))[0])
+                result[k] += line.rate() * factor
+        return result
