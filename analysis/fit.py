@@ -164,9 +164,7 @@ def _official_references() -> References:
 def _references(data: Data | None) -> References:
     likelihood = official()
     standard_model = minimise(likelihood, STANDARD_MODEL, strength=1.0, data=data)
-    background = minimise(
-        likelihood, STANDARD_MODEL, strength=0.0, start=standard_model.parameters, data=data
-    )
+    background = minimise(likelihood, STANDARD_MODEL, strength=0.0, start=standard_model.parameters, data=data)
     return References(background, standard_model)
 
 

@@ -54,9 +54,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         if self.template.shape != (N_BINS,):
-            raise ValueError(
-                f"template has shape {self.template.shape}, expected ({N_BINS},): one number per bin"
-            )
+            raise ValueError(f"template has shape {self.template.shape}, expected ({N_BINS},): one number per bin")
         if not np.all(np.isfinite(self.template)):
             raise ValueError("template has entries that are not finite")
 
@@ -196,9 +194,7 @@ def _pyhf_backend(name: str) -> Iterator[None]:
 def _model(workspace: Mapping[str, Any]) -> Any:
     """The pyhf model of the first measurement, without the slow schema validation."""
     parameters = workspace["measurements"][0]["config"]["parameters"]
-    return pyhf.Model(
-        {"channels": workspace["channels"], "parameters": parameters}, poi_name=POI, validate=False
-    )
+    return pyhf.Model({"channels": workspace["channels"], "parameters": parameters}, poi_name=POI, validate=False)
 
 
 def _check_layout(channel_nbins: Mapping[str, int]) -> None:
@@ -218,9 +214,7 @@ def _constraints(config: Any) -> tuple[NDArray[np.int64], Array]:
     for name in config.auxdata_order:
         parameter = config.param_set(name)
         if parameter.pdf_type != "normal":
-            raise ValueError(
-                f"parameter {name} has a {parameter.pdf_type} constraint; only Gaussian ones are known"
-            )
+            raise ValueError(f"parameter {name} has a {parameter.pdf_type} constraint; only Gaussian ones are known")
         where = config.par_slice(name)
         index.extend(range(where.start, where.stop))
         curvature[where] = 2.0 / np.square(np.asarray(parameter.width(), dtype=np.float64))

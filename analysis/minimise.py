@@ -92,9 +92,7 @@ def minimise(
             raise ValueError("the expected yields at the start of the minimisation are not all positive")
         point, evaluations = end.parameters, evaluations + end.evaluations
         metric = _preconditioner(likelihood, signal, point, free, data)
-        gradient = np.where(
-            _movable(likelihood, point, end.evaluation.gradient, free), end.evaluation.gradient, 0.0
-        )
+        gradient = np.where(_movable(likelihood, point, end.evaluation.gradient, free), end.evaluation.gradient, 0.0)
         edm = 0.5 * float(gradient @ metric @ gradient)
         if edm < EDM_CONVERGED:
             break
@@ -147,9 +145,7 @@ def _preconditioner(
     return metric
 
 
-def _movable(
-    likelihood: Likelihood, point: Array, gradient: Array, free: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _movable(likelihood: Likelihood, point: Array, gradient: Array, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Free parameters that are not pressed against a bound."""
     at_lower = (point <= likelihood.lower) & (gradient > 0.0)
     at_upper = (point >= likelihood.upper) & (gradient < 0.0)

@@ -30,9 +30,7 @@ def template(branching: ArrayLike, column_0: float = 0.0, response: Response | N
     response = official() if response is None else response
     values = np.asarray(branching, dtype=np.float64)
     if values.shape != response.null.shape:
-        raise ValueError(
-            f"branching has shape {values.shape}, expected {response.null.shape}: one per bin of true q2"
-        )
+        raise ValueError(f"branching has shape {values.shape}, expected {response.null.shape}: one per bin of true q2")
     if not np.all(np.isfinite(values)):
         raise ValueError("branching has entries that are not finite")
     relative = response.per_branching @ values

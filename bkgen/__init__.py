@@ -1,10 +1,10 @@
 """bkgen: events, rates and the Belle II likelihood of B -> K(*) + invisible decays.
 
-    import bkgen
-    card = bkgen.load_card("cards/dark_higgs.yaml")
-    bkgen.rates(card)
-    bkgen.run(card)
-    events = bkgen.open("outputs/dark_higgs.root").awkward()
+import bkgen
+card = bkgen.load_card("cards/dark_higgs.yaml")
+bkgen.rates(card)
+bkgen.run(card)
+events = bkgen.open("outputs/dark_higgs.root").awkward()
 """
 
 from importlib import import_module

@@ -74,7 +74,7 @@ def _select_model(value: Any) -> Any:
     name = value.get("name")
     if name is None:
         raise refusals([Problem(("name",), f"required: the model, one of: {names}")])
-    if name not in registry():
+    if not isinstance(name, str) or name not in registry():
         hint = suggestion(str(name), registry())
         raise refusals([Problem(("name",), f"unknown model{hint}, one of: {names}", name)])
     # As JSON, so that lists are accepted where a model asks for a tuple.
@@ -85,9 +85,7 @@ class Card(CardBlock):
     """A valid run card, every default filled in."""
 
     schema_version: Literal[1] = Field(alias="schema", description="version of the card format")
-    model: Annotated[SerializeAsAny[Model], BeforeValidator(_select_model)] = setting(
-        "model of the invisible system"
-    )
+    model: Annotated[SerializeAsAny[Model], BeforeValidator(_select_model)] = setting("model of the invisible system")
     channel: Annotated[str, BeforeValidator(_known_channel)] = setting("decay channel")
     form_factors: Annotated[FormFactors, BeforeValidator(expand_form_factors)] = setting(
         "form-factor sets", default=FormFactors()
@@ -215,7 +213,7 @@ def json_schema() -> dict[str, Any]:
     definitions["Output"]["required"] = []
     definitions["Detector"]["required"] = ["name"]
     schema["required"] = ["schema", "model", "channel"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "bkgen run card", **schema}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "bkgen run card"}
 
 
 def _validated(document: Document, stem: str, files: bool = False) -> Card:

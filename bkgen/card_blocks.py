@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticUndefined
 
 from .card_errors import refusal, refusals
-from .constants import data_path, problems, read_toml
+from .constants import problems
+from .detector_presets import DetectorName, preset_numbers
 from .errors import InputError, Problem, suggestion
 from .formfactors import DEFAULT_SETS, available
 from .models.base import Block
@@ -20,7 +20,6 @@ MAX_SEED = 2**63 - 1
 B_STAR_THRESHOLD = 10.604
 """Mass of B plus B* [GeV]: above, e+e- collisions no longer make B Bbar pairs alone."""
 
-DetectorName = Literal["ideal", "kinematics", "belle2-ita", "belle2-hta", "custom"]
 BELLE2_ONLY = ("kinematics", "belle2-ita", "belle2-hta")
 """Detector presets that use the efficiency of Belle II for B+ -> K+ at the Y(4S)."""
 
@@ -102,8 +101,10 @@ class InputSet(BaseModel):
 
 def check_input_set(value: Any) -> Any:
     """Every unknown or impossible constant at once."""
-    if not isinstance(value, Mapping):
+    if isinstance(value, InputSet):
         return value
+    if not isinstance(value, Mapping):
+        raise refusal("must be a block such as {set: default, m_b: 4.18}")
     name = value.get("set", "default")
     if not isinstance(name, str):
         return value
@@ -116,9 +117,7 @@ def check_input_set(value: Any) -> Any:
 class Generate(CardBlock):
     """Size of the sample and seed of its random numbers."""
 
-    events: WholeNumber = setting(
-        "number of events of the whole sample", default=100_000, ge=1, le=MAX_EVENTS
-    )
+    events: WholeNumber = setting("number of events of the whole sample", default=100_000, ge=1, le=MAX_EVENTS)
     seed: WholeNumber = setting("seed of the random numbers", default=1, ge=0, le=MAX_SEED)
 
 
@@ -149,27 +148,11 @@ def expand_beam(value: Any) -> Any:
     return {"boost": BEAM_PRESETS[value]}
 
 
-@cache
-def _detector_numbers() -> dict[str, dict[str, float | None]]:
-    """sigma_q2_rec, misreconstruction and q2_rec_min of each preset."""
-    table = read_toml(data_path("belle2_efficiency", "detector.toml"))
-    off: dict[str, float | None] = {"sigma_q2_rec": 0.0, "misreconstruction": 0.0, "q2_rec_min": None}
-    return {
-        "ideal": off,
-        "custom": {**off, "sigma_q2_rec": None},
-        "kinematics": {**off, "q2_rec_min": table["ita"]["q2_rec_min"]},
-        "belle2-ita": {key: table["ita"][key] for key in off},
-        "belle2-hta": {**off, "sigma_q2_rec": table["hta"]["sigma_q2_rec"]},
-    }
-
-
 class Detector(CardBlock):
     """Reconstruction of q2_rec, efficiency and size of the detector; a preset fills what is not given."""
 
     name: DetectorName = setting("preset")
-    L_det: float = setting(
-        "distance within which a decay of X is seen", unit="m", default=3.5, gt=0.0, le=1e6
-    )
+    L_det: float = setting("distance within which a decay of X is seen", unit="m", default=3.5, gt=0.0, le=1e6)
     geometry: Literal["sphere"] = setting("shape of the detector", default="sphere")
     sigma_q2_rec: float | None = setting(
         "resolution of q2_rec, from the CSV file if empty", unit="GeV^2", default=None, ge=0.0, le=100.0
@@ -185,7 +168,7 @@ class Detector(CardBlock):
     def _fill_preset(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        preset = _detector_numbers().get(str(data.get("name")), {})
+        preset = preset_numbers().get(str(data.get("name")), {})
         return {**preset, **{key: value for key, value in data.items() if value is not None}}
 
     def problems(self) -> list[Problem]:
@@ -198,7 +181,7 @@ class Detector(CardBlock):
             message = f"{self.name} has its own efficiency, use name: custom for another one"
             found.append(Problem(("detector", "efficiency"), message, self.efficiency))
         if self.name in ("ideal", "kinematics"):
-            for key, value in _detector_numbers()[self.name].items():
+            for key, value in preset_numbers()[self.name].items():
                 if (given := getattr(self, key)) != value:
                     without = "none" if value is None else f"{value:g}"
                     message = f"is {without} in {self.name}, use name: custom for another value"

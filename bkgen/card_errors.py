@@ -28,8 +28,7 @@ def refusal(message: str) -> PydanticCustomError:
 def refusals(problems: list[Problem]) -> ValidationError:
     """Several errors, each at its own place below the field that is validated."""
     details: list[InitErrorDetails] = [
-        {"type": refusal(problem.message), "loc": problem.path, "input": problem.value}
-        for problem in problems
+        {"type": refusal(problem.message), "loc": problem.path, "input": problem.value} for problem in problems
     ]
     return ValidationError.from_exception_data("card", details)
 
@@ -55,8 +54,10 @@ def _place(detail: ErrorDetails, data: Mapping[str, Any]) -> tuple[Keys, Any]:
     """Keys of the card that lead to an error, without labels of alternatives, and the value there."""
     path: Keys = ()
     value: Any = data
-    for part in detail["loc"]:
-        if isinstance(value, Mapping) and (part in value or not path):
+    last = len(detail["loc"]) - 1
+    for i, part in enumerate(detail["loc"]):
+        named = not path or (detail["type"] == OWN and i == last)
+        if isinstance(value, Mapping) and (part in value or named):
             path, value = (*path, str(part)), value.get(part)
     if detail["type"] == "missing" and isinstance(value, Mapping):
         return (*path, str(detail["loc"][-1])), None

@@ -93,10 +93,10 @@ def run(
     from .results import show_quantities
 
     job = api.load_card(card).override(events=_number(events), seed=_number(seed), format=format, path=output)
-    _show_warnings(job.warnings)
+    show_warnings(job.warnings)
     result = api.run(job, workers=workers, force=force, progress=sys.stderr.isatty())
     show_quantities(result.quantities)
-    _show_warnings([text for text in result.warnings if text not in job.warnings])
+    show_warnings([text for text in result.warnings if text not in job.warnings])
     rate = f" ({result.events / result.seconds:,.0f} per second)" if result.seconds > 0.0 else ""
     target = f"{result.path}: " if result.path else ""
     _say(f"{target}{result.events:,} events in {result.seconds:.2f} s{rate}")
@@ -120,7 +120,7 @@ def check(
         except InputError as error:
             problems += error.problems
             continue
-        _show_warnings(card.warnings, str(path))
+        show_warnings(card.warnings, str(path))
         print(f"{path}: OK, {card.model.describe_name()}, {card.channel}, {card.generate.events:,} events")
     if problems:
         raise InputError(problems)
@@ -140,9 +140,9 @@ def rates(
 
     job = api.load_card(card)
     quantities = api.rates(job)
-    _show_warnings(job.warnings)
+    show_warnings(job.warnings)
     if as_json:
-        _print_json(answer("rates", job.resolved(), quantities, job.warnings, job.physics_inputs.sha256))
+        print_json(answer("rates", job.resolved(), quantities, job.warnings, job.physics_inputs.sha256))
     else:
         show_quantities(quantities)
 
@@ -173,7 +173,7 @@ def schema() -> None:
     """
     from .card import json_schema
 
-    _print_json(json_schema())
+    print_json(json_schema())
 
 
 def add_plugins(application: typer.Typer) -> None:
@@ -205,7 +205,8 @@ def _number(text: str | None) -> int | float | str | None:
     return text
 
 
-def _show_warnings(texts: Iterable[str], source: str = "") -> None:
+def show_warnings(texts: Iterable[str], source: str = "") -> None:
+    """One line each on standard error."""
     for text in texts:
         _say(f"{source}: warning: {text}" if source else f"warning: {text}")
 
@@ -223,5 +224,6 @@ def _stop(text: str, code: int) -> typer.Exit:
     return typer.Exit(code)
 
 
-def _print_json(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
+    """JSON on standard output."""
     print(json.dumps(value, indent=2, allow_nan=False))

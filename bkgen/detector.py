@@ -25,6 +25,7 @@ from .streams import State, normal, uniform
 
 Array = NDArray[np.float64]
 
+
 @dataclass(frozen=True)
 class Efficiency:
     """Efficiency against true q2: nodes (n,) [GeV^2], values (n,), sigma (n,) of q2_rec [GeV^2] (0 if not given),
@@ -176,7 +177,7 @@ def detect(
     eta_bin: NDArray[np.int8],
     accepted: NDArray[np.bool_],
 ) -> None:
-    """Apply the detector to n events, all arrays (n,): q2_rec is replaced, efficiency, eta_bin and accepted are written.
+    """Apply the detector to n events, all arrays (n,): q2_rec is replaced, efficiency, eta_bin, accepted are written.
 
     accepted = invisible and (uniform < efficiency at true q2) and (q2_rec > q2_rec_min).
     """

@@ -19,9 +19,9 @@ EFFICIENCY_OF: dict[str, str] = {"kinematics": "ita", "belle2-ita": "ita", "bell
 class Detector:
     """A preset with its numbers.
 
-    L_det: radius [m] beyond which a decay of X is not seen; geometry of that surface; sigma_q2_rec [GeV^2], None to read
-    it from the efficiency file; misreconstruction: fraction of events with a random q2_rec; q2_rec_min [GeV^2], None for
-    no cut; efficiency: CSV file, for `custom` only.
+    L_det: radius [m] beyond which a decay of X is not seen; geometry of that surface; sigma_q2_rec [GeV^2], None to
+    read it from the efficiency file; misreconstruction: fraction of events with a random q2_rec; q2_rec_min [GeV^2],
+    None for no cut; efficiency: CSV file, for `custom` only.
     """
 
     name: str = "ideal"

@@ -57,7 +57,7 @@ class Beam:
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that fixes a sample.  luminosity [fb^-1], None where the channel has no normalisation (Bs, B at rest)."""
+    """Everything that fixes a sample.  luminosity [fb^-1], None where the channel has no normalisation (Bs)."""
 
     model: Model
     channel: Channel
@@ -88,7 +88,7 @@ class EventBatch:
         sha = hashlib.sha256(f"chunk {self.chunk}".encode())
         for name, values in self.columns.items():
             sha.update(name.encode())
-            sha.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")))
+            sha.update(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<")).data)
         return sha.digest()
 
     def numpy(self) -> dict[str, NDArray[Any]]:
@@ -138,7 +138,9 @@ class EventStream:
 
     def _only_chunk(self) -> EventBatch:
         if self.sample.n_chunks > 1:
-            raise InputError(f"{len(self)} events are {self.sample.n_chunks} chunks: iterate over them, or write a file")
+            raise InputError(
+                f"{len(self)} events are {self.sample.n_chunks} chunks: iterate over them, or write a file"
+            )
         return next(iter(self))
 
     def numpy(self) -> dict[str, NDArray[Any]]:
@@ -173,7 +175,7 @@ class Layout:
 
 def _layout(channel: Channel, modes: tuple[DecayMode, ...], ctau: float) -> Layout:
     """Rows and branches; the branch set is fixed by the card, not by the events."""
-    floats = {
+    floats: dict[str, int] = {
         "q2": Row.Q2,
         "q2_rec": Row.Q2_REC,
         "cos_theta": Row.COS_THETA,
@@ -286,7 +288,9 @@ class Sample:
         q2_min, q2_max = self.spectrum.q2_range
         for mode in self.modes:
             if mode.threshold**2 > q2_min * (1.0 + 1e-9):
-                raise RunError(f"mode {mode.name} needs q2 > {mode.threshold**2:.6g}, the spectrum starts at {q2_min:.6g}")
+                raise RunError(
+                    f"mode {mode.name} needs q2 > {mode.threshold**2:.6g}, the spectrum starts at {q2_min:.6g}"
+                )
             if mode.topology == "pole" and self.job.channel.spin == 1:
                 raise RunError(f"mode {mode.name}: a pole decay is defined for a spin-0 hadron only")
             if mode.topology == "cascade" and (
@@ -294,7 +298,9 @@ class Sample:
             ):
                 raise RunError(f"mode {mode.name}: a second step is above threshold")
         if q2_max > self.job.channel.q2_max(self.job.inputs.constants) * (1.0 + 1e-12):
-            raise RunError(f"the spectrum extends to q2 = {q2_max:.6g}, beyond the end point of {self.job.channel.name}")
+            raise RunError(
+                f"the spectrum extends to q2 = {q2_max:.6g}, beyond the end point of {self.job.channel.name}"
+            )
 
     @property
     def ctau(self) -> float:
@@ -384,7 +390,7 @@ class Sample:
             floats = [n for n in floats if n.rpartition("_")[2] not in _COMPONENTS and n not in _VERTEX]
         scalars = [n for n in floats if n.rpartition("_")[2] not in _COMPONENTS and n not in _VERTEX]
         wide = np.dtype(self.job.dtype)
-        types = dict.fromkeys(scalars, wide)
+        types: dict[str, np.dtype[Any]] = dict.fromkeys(scalars, wide)
         types |= {"accepted": np.dtype(np.bool_), "mode": np.dtype(np.int16), "eta_bin": np.dtype(np.int8)}
         return types | dict.fromkeys((n for n in floats if n not in types), wide)
 
@@ -415,7 +421,7 @@ class Sample:
         return _in_order(self.chunk, range(self.n_chunks), workers)
 
     def stream_chunks(self, workers: int = 1) -> Iterator[tuple[EventBatch, bytes]]:
-        """As `chunks`, each with its digest, in memory that is used again: a batch is valid until the next is asked for."""
+        """As `chunks`, each with its digest, in memory that is used again: a batch is valid until the next one."""
         _ = self.plan, self.response  # evaluated once, before the threads
         free: deque[Array] = deque()
 

@@ -243,9 +243,7 @@ def _cell(plan: Plan, u: float) -> tuple[int, float]:
 
 
 @njit
-def _kstar_angles(
-    rng: State, J: Array, pair: bool
-) -> tuple[float, float, float, float]:
+def _kstar_angles(rng: State, J: Array, pair: bool) -> tuple[float, float, float, float]:
     """(cos theta, cos theta_K, cos phi, sin phi) of the 12 coefficients; without a pair only theta_K is drawn.
 
     Integrated over phi the density is a sum of a transverse (sin^2 theta_K) and a longitudinal (cos^2 theta_K) part.
@@ -353,9 +351,9 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
         else:
             X_Y4S = X
             if plan.frame == Frame.B:
-                u = _to_boost(B_Y4S[0] / plan.m_B, B_Y4S[1] / plan.m_B, B_Y4S[2] / plan.m_B, E_B / plan.m_B)
-                E_H_Y4S = _boost(H, u)[3]
-                X_Y4S = _boost(X, u)
+                u_B_Y4S = _to_boost(B_Y4S[0] / plan.m_B, B_Y4S[1] / plan.m_B, B_Y4S[2] / plan.m_B, E_B / plan.m_B)
+                E_H_Y4S = _boost(H, u_B_Y4S)[3]
+                X_Y4S = _boost(X, u_B_Y4S)
             E_X_lab = _boost(X_Y4S, u_Y)[3]
 
         # decay of X

@@ -59,9 +59,7 @@ def two_body_momentum(M: FloatArray, m1: float | FloatArray, m2: float | FloatAr
 def two_body_momentum(M: float, m1: FloatArray, m2: float | FloatArray) -> FloatArray: ...
 @overload
 def two_body_momentum(M: float, m1: float, m2: FloatArray) -> FloatArray: ...
-def two_body_momentum(
-    M: float | FloatArray, m1: float | FloatArray, m2: float | FloatArray
-) -> float | FloatArray:
+def two_body_momentum(M: float | FloatArray, m1: float | FloatArray, m2: float | FloatArray) -> float | FloatArray:
     """Momentum [GeV] of either daughter in the rest frame of M -> m1 m2, exact to rounding at threshold.
 
     Floats or broadcastable arrays.  Raises ValueError below threshold or unless M > 0.

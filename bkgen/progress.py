@@ -27,7 +27,12 @@ def progress(total: int, what: str, *, show: bool) -> Iterator[Callable[[int], N
             return Text(f"{task.speed:,.0f} {what}/s" if task.speed else "")
 
     console = Console(stderr=True)
-    columns = (TextColumn(f"{{task.completed:,}} of {{task.total:,}} {what}"), BarColumn(), Rate(), TimeRemainingColumn())
+    columns = (
+        TextColumn(f"{{task.completed:,}} of {{task.total:,}} {what}"),
+        BarColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as bar, _compile_note(console.print) as started:
         task = bar.add_task(what, total=total)
 

@@ -69,7 +69,7 @@ def form_factor_uncertainties(card: Card, values: Callable[[Inputs], dict[str, f
 
 
 def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs | None = None) -> Array:
-    """Branching fraction with X unseen in each bin of true q2, exact bin integrals times the mean invisible probability.
+    """Branching fraction with X unseen in each bin of true q2: exact integrals of density times mean p_invisible.
 
     edges: (n+1,) [GeV^2]; inputs: other ones than the card's, e.g. shifted form factors.  Returns (n,).
     """
@@ -88,9 +88,7 @@ def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] |
     beam = None if card.beam == "rest" else card.beam
     sqrt_s = None if beam is None else beam.sqrt_s
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
-    return lambda q2: (
-        invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
-    )
+    return lambda q2: invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
 
 
 def mean_survival(
@@ -144,7 +142,9 @@ def _mediator_quantities(card: Card) -> list[Quantity]:
     if widths is None:
         return []
     X, source = widths.name, card.model.describe_name()
-    quantities = [Quantity(f"Gamma({X} -> {name})", width, "GeV", None, source) for name, width in widths.partial.items()]
+    quantities = [
+        Quantity(f"Gamma({X} -> {name})", width, "GeV", None, source) for name, width in widths.partial.items()
+    ]
     quantities.append(Quantity(f"Gamma({X})", widths.total, "GeV", None, source))
     quantities.append(Quantity(f"BR({X} -> inv)", widths.invisible_fraction, "1", None, source))
     if math.isfinite(widths.ctau):

@@ -13,10 +13,13 @@ from .errors import RunError
 
 @dataclass(frozen=True)
 class Quantity:
-    """One number with its unit ('1' for pure numbers) and the source of the formula or data."""
+    """One result with its unit ('1' for pure numbers) and the source of the formula or data.
+
+    value: a number, the ends of an interval, or a yes/no.
+    """
 
     name: str
-    value: float
+    value: float | bool | tuple[float, ...]
     unit: str = "1"
     uncertainty: float | None = None
     source: str = ""
@@ -24,11 +27,18 @@ class Quantity:
     def to_dict(self) -> dict[str, Any]:
         """The entry of the JSON answer.  Raises RunError if a number is not finite."""
         return {
-            "value": self._finite(self.value),
+            "value": self._json(),
             "unit": self.unit,
             "uncertainty": None if self.uncertainty is None else self._finite(self.uncertainty),
             "source": self.source,
         }
+
+    def _json(self) -> float | bool | list[float]:
+        if isinstance(self.value, bool):
+            return self.value
+        if isinstance(self.value, tuple):
+            return [self._finite(number) for number in self.value]
+        return self._finite(self.value)
 
     def _finite(self, number: float) -> float:
         if not math.isfinite(number):
@@ -70,13 +80,22 @@ def rows(quantities: Iterable[Quantity]) -> list[tuple[str, ...]]:
     return [
         (
             quantity.name,
-            number(quantity.value),
+            shown(quantity.value),
             "" if quantity.uncertainty is None else number(quantity.uncertainty, digits=2),
             quantity.unit,
             quantity.source,
         )
         for quantity in quantities
     ]
+
+
+def shown(value: float | bool | tuple[float, ...]) -> str:
+    """A value as text: 6 digits, [a, b] for an interval, yes or no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(number, value))}]"
+    return number(value)
 
 
 def number(value: float, digits: int = 6) -> str:
@@ -94,6 +113,8 @@ def show_table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
     Columns that are empty everywhere are left out.
     """
+    if not cells:
+        return
     used = [i for i in range(len(header)) if any(row[i] for row in cells)]
     header = [header[i] for i in used]
     cells = [[row[i] for i in used] for row in cells]
@@ -114,7 +135,5 @@ def show_table(header: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
-    if not cells[0]:
-        return []
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -216,7 +217,7 @@ class Spectrum:
             raise ValueError(f"empty q2 range [{q2_min}, {q2_max}]")
         segments = np.unique([q2_min, q2_max, *(t for t in thresholds if q2_min < t < q2_max)])
         per_segment = max(_CELLS // (len(segments) - 1), 32)
-        nodes = [_chebyshev(a, b, per_segment) for a, b in zip(segments[:-1], segments[1:], strict=True)]
+        nodes = [_chebyshev(a, b, per_segment) for a, b in pairwise(segments)]
         nodes += [_peak_nodes(m, Gamma, q2_min, q2_max) for m, Gamma in peaks]
         merged = np.unique(np.concatenate([*nodes, segments]))
         merged = merged[np.concatenate([[True], np.diff(merged) > 1e-14 * (q2_max - q2_min)])]
@@ -281,7 +282,7 @@ class Spectrum:
 
         Parameters
         ----------
-        edges: (n+1,) increasing q2 [GeV^2]; a line belongs to the bin [lower, upper) that holds it, the last bin is closed.
+        edges: (n+1,) increasing q2 [GeV^2]; a line counts in the bin [lower, upper) that holds it, the last is closed.
         weight: optional function of q2 that multiplies the density, e.g. the mean invisible probability.
         """
         x = np.asarray(edges, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Random streams: one SFC64 generator per (seed, chunk, purpose), drawn from inside compiled loops.
 
-The state is numpy's own (`SeedSequence(seed, spawn_key=(chunk, purpose))`) and `uniform` continues exactly the stream of
-`numpy.random.Generator(SFC64(...)).random()`; stepping it inline is four times faster than calling the Generator.
+The state is numpy's own (`SeedSequence(seed, spawn_key=(chunk, purpose))`) and `uniform` continues exactly the stream
+of `numpy.random.Generator(SFC64(...)).random()`; stepping it inline is four times faster than calling the Generator.
 """
 
 from __future__ import annotations

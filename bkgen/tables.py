@@ -34,8 +34,8 @@ def show_inputs() -> None:
     cells = [(row.name, number(row.value, 10), row.unit, row.description, row.source) for row in describe()]
     show_table(("constant", "default", "unit", "description", "source"), cells)
     print()
-    cells = [(row.name, ", ".join(row.values), row.description, row.source) for row in named_sets().values()]
-    show_table(("set", "changes", "description", "source"), cells)
+    sets = [(row.name, ", ".join(row.values), row.description, row.source) for row in named_sets().values()]
+    show_table(("set", "changes", "description", "source"), sets)
 
 
 def _summary(cls: type[Model]) -> str:

@@ -26,7 +26,7 @@ _EXPLANATIONS = (
     ("mapping values are not allowed here", "a key in an unexpected place: check indentation and quotes"),
     ("expected <block end>", "the indentation does not match the lines above"),
     ("could not find expected ':'", "a key without ': value'"),
-    ("expected a single document", "more than one document: a card has no second '---'"),
+    ("another document", "more than one document: a card has no second '---'"),
     ("found undefined alias", "an alias (*name) without its anchor (&name)"),
 )
 
@@ -39,7 +39,7 @@ class LocatedProblem(Problem):
     line: int = 0
 
     def __str__(self) -> str:
-        text = super().__str__()
+        text = Problem(tuple(map(one_line, self.path)), one_line(self.message), self.value).__str__()
         return f"{self.location}: {text}" if self.location else text
 
 
@@ -63,9 +63,17 @@ class Document:
     def located(self, problem: Problem) -> LocatedProblem:
         """The problem with its file, line and value as written."""
         line = self.line(problem.path)
-        value = self.texts.get(problem.path, problem.value)
         location = f"{self.source}:{line}" if line else self.source
-        return LocatedProblem(problem.path, problem.message, shown(value), location, line)
+        return LocatedProblem(problem.path, problem.message, shown(self.written(problem)), location, line)
+
+    def written(self, problem: Problem) -> object:
+        """The value at the place of the problem, as it was written if that is known."""
+        value = self.data
+        for key in problem.path:
+            if not isinstance(value, Mapping) or key not in value:
+                return self.texts.get(problem.path, problem.value)
+            value = value[key]
+        return self.texts.get(problem.path, value)
 
 
 def read_document(path: Path) -> Document:
@@ -126,8 +134,13 @@ def shown(value: object) -> str | None:
     if isinstance(value, list | tuple):
         text = f"[{', '.join(shown(item) or '...' for item in value[:8])}{', ...' if len(value) > 8 else ''}]"
     else:
-        text = " ".join(str(value).split()) or '""'
+        text = one_line(str(value)) or '""'
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def one_line(text: str) -> str:
+    """The text on one line, without characters that a terminal would not print."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _unreadable(error: Exception) -> str:
@@ -162,9 +175,7 @@ def _construct(node: Node, path: Keys, document: Document, parents: tuple[Node, 
     raise ValueError("unknown kind of YAML node")
 
 
-def _construct_mapping(
-    node: MappingNode, path: Keys, document: Document, parents: tuple[Node, ...]
-) -> dict[str, Any]:
+def _construct_mapping(node: MappingNode, path: Keys, document: Document, parents: tuple[Node, ...]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
         line = key_node.start_mark.line + 1
@@ -208,7 +219,9 @@ def _float(text: str) -> float:
 
 def _in_range(value: int) -> int | float:
     """The integer, or an infinity if it is beyond the range of floating-point numbers."""
-    return value if value.bit_length() <= 1023 else math.copysign(math.inf, value)
+    if value.bit_length() <= 1023:
+        return value
+    return math.inf if value > 0 else -math.inf
 
 
 def _plain(value: Any, path: Keys, document: Document) -> Any:

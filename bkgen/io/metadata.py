@@ -24,7 +24,7 @@ UNITS = {
     "rate": "GeV",
 }
 NOTES = {
-    "cascade": "helicity configurations of a cascade are separate modes; the azimuth between their decay planes is flat",
+    "cascade": "helicity states of a cascade are separate modes, the azimuth between their decay planes is flat",
     "weight": "N_B x luminosity x BR(B -> hadron X)/events, the same for every event; charge conjugates included",
     "accepted": "X invisible, one draw of the efficiency at true q2, q2_rec above the cut",
     "hadron": "the named charge state is written; a K0 is the K0, half of it a K_S",
@@ -102,4 +102,3 @@ def _mode(index: int, mode: DecayMode) -> dict[str, Any]:
         "pdg": codes,
         "masses": masses,
     }
-

@@ -15,7 +15,14 @@ __all__ = ["Block", "Model", "parameter", "registry"]
 
 def _models_in(module: object) -> list[type[Model]]:
     members = vars(module).values()
-    return [m for m in members if isinstance(m, type) and issubclass(m, Model) and m.__module__ == getattr(module, "__name__", "") and not getattr(m, "__abstractmethods__", None)]
+    return [
+        m
+        for m in members
+        if isinstance(m, type)
+        and issubclass(m, Model)
+        and m.__module__ == getattr(module, "__name__", "")
+        and not getattr(m, "__abstractmethods__", None)
+    ]
 
 
 @cache

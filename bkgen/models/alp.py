@@ -57,7 +57,9 @@ class ALP(Model):
         if self.C_chi != 0.0 and self.m_chi is None:
             yield Problem(("m_chi",), "required with C_chi")
         if self.sb_vector == 0.0:
-            yield Problem(("C_V_sb",), "B -> K a vanishes for a zero vector coupling; give C_V_sb or C_q", self.sb_vector)
+            yield Problem(
+                ("C_V_sb",), "B -> K a vanishes for a zero vector coupling; give C_V_sb or C_q", self.sb_vector
+            )
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
         """Perturbative hadronic widths below 1.5 GeV; a dark-matter channel that is closed."""

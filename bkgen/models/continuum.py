@@ -64,8 +64,10 @@ class Continuum(Model):
             lines.append(Line(self.m_line, self.line_fraction * total * angle))
         if self.line_fraction == 1.0:
             return Spectrum(lines)
-        return Spectrum.from_density(density, q2_min, q2_max) + Spectrum(lines) if lines else Spectrum.from_density(
-            density, q2_min, q2_max
+        return (
+            Spectrum.from_density(density, q2_min, q2_max) + Spectrum(lines)
+            if lines
+            else Spectrum.from_density(density, q2_min, q2_max)
         )
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:

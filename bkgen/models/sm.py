@@ -65,7 +65,7 @@ class StandardModel(Model):
 def short_distance_density(q2: Array, channel: Channel, inputs: Inputs) -> Array:
     """(n, 3) angular coefficients [GeV^-1] of the short-distance width, summed over three flavours.
 
-    dGamma/dq2 = G_F^2 alpha^2 |VtbVts|^2 X_t^2/(256 pi^5 s2w^2 m_B^3) kallen^(3/2) f_plus^2, neutrino angle (3/4) sin^2.
+    dGamma/dq2 = G_F^2 alpha^2 |VtbVts|^2 X_t^2/(256 pi^5 s2w^2 m_B^3) kallen^(3/2) f_plus^2; angle (3/4) sin^2.
     Source: arXiv:2402.05901 eq. (3.10), arXiv:2207.13371 eq. (4).
     """
     c = inputs.constants

@@ -1,0 +1,72 @@
+"""The commands that bkgen_analysis adds to `bkgen`: spectrum and fit."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
+    app.command()(spectrum)
+    app.command()(fit)
+
+
+def spectrum(
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME_spectrum).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+) -> None:
+    """Draw q2_rec of a model and of the SM beside the Belle II data (PNG and PDF).
+
+    Example: bkgen spectrum cards/dark_higgs.yaml
+    """
+    from bkgen.results import Quantity, show_quantities
+
+    from . import plots
+
+    stem = output or Path("outputs") / f"{source.stem}_spectrum"
+    plots.refuse_existing(stem, force=force)
+    result = plots.spectra(source)
+    data = plots.region_a(result.card) if plots.has_data(result.card) else None
+    paths = plots.save(plots.spectrum_figure(result, data), stem)
+    unit = "1" if result.card.luminosity is None else "events"
+    show_quantities(
+        Quantity(f"selected({name})", value, unit, error, f"simulation, {result.card.detector.name}")
+        for name, (value, error) in result.selected().items()
+    )
+    for path in paths:
+        print(path, file=sys.stderr)
+
+
+def fit(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
+
+    For the model `sm` mu multiplies the SM, for every other one mu multiplies the model on top of the SM (mu_SM = 1).
+
+    Example: bkgen fit cards/dark_higgs.yaml --json
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import points
+
+    job = load_card(card)
+    points.poi_of(job)
+    result, here = points.fit_card(job)
+    warnings = [*job.warnings, *points.warnings(result, here)]
+    show_warnings(warnings)
+    found = points.quantities(result, here)
+    if as_json:
+        print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
