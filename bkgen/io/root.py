@@ -14,7 +14,7 @@ from ..generator import EventBatch, Sample
 
 TREE = "events"
 METADATA = "metadata"
-_COMPRESSION_LEVEL = 1  # random momenta hardly compress: a higher level costs time and saves nothing
+COMPRESSION_LEVEL = 1  # random momenta hardly compress: a higher level costs time and saves nothing
 
 
 class RootWriter:
@@ -28,7 +28,7 @@ class RootWriter:
 
     def __enter__(self) -> RootWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = uproot.recreate(self._part, compression=uproot.LZ4(_COMPRESSION_LEVEL))
+        self._file = uproot.recreate(self._part, compression=uproot.LZ4(COMPRESSION_LEVEL))
         self._tree = self._file.mktree(
             TREE, dict(self._sample.branches), initial_basket_capacity=max(self._sample.n_chunks, 1)
         )

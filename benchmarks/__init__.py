@@ -1,0 +1,1 @@
+"""Benchmarks of bkgen against limits and peers, see __main__.py."""
