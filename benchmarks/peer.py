@@ -41,4 +41,6 @@ def measure(events: int = 4 * 131_072, repeats: int = 5, python: str | None = No
     card = api.load_card(values).override(events=events)
     run = partial(api.run, card)
     run()
-    return [Row("null", events / best_of(run, repeats) / 1e6, "million events/s", peer / 1e6, "phasespace", at_least=3.0)]
+    return [
+        Row("null", events / best_of(run, repeats) / 1e6, "million events/s", peer / 1e6, "phasespace", at_least=3.0)
+    ]

@@ -21,7 +21,7 @@ from .constants import Constants, data_path
 from .detector_presets import EFFICIENCY_OF, Detector, detector_table
 from .errors import InputError, Problem
 from .jit import njit
-from .streams import State, normal, uniform
+from .streams import State, normal_pair, uniform
 
 Array = NDArray[np.float64]
 
@@ -151,14 +151,14 @@ def efficiency_at(r: Response, q2: Array) -> Array:
 
 
 @njit
-def _locate(grid: Array, x: float) -> tuple[int, float]:
+def _locate(grid: Array, per_step: float, x: float) -> tuple[int, float]:
     """Cell of x and fraction inside it, both clamped to the grid; immediate on a uniform grid."""
     last = len(grid) - 2
     if x <= grid[0]:
         return 0, 0.0
     if x >= grid[last + 1]:
         return last, 1.0
-    k = min(int((x - grid[0]) / (grid[last + 1] - grid[0]) * (last + 1)), last)
+    k = min(int((x - grid[0]) * per_step), last)
     while x < grid[k]:
         k -= 1
     while x >= grid[k + 1]:
@@ -182,13 +182,20 @@ def detect(
     accepted = invisible and (uniform < efficiency at true q2) and (q2_rec > q2_rec_min).
     """
     n_eta = r.eta_cumulative.shape[1]
+    per_step = (len(r.q2) - 1) / (r.q2[-1] - r.q2[0])
+    spare, has_spare = 0.0, False
     for i in range(len(q2)):
-        k, f = _locate(r.q2, q2[i])
+        k, f = _locate(r.q2, per_step, q2[i])
         value = (1.0 - f) * r.efficiency[k] + f * r.efficiency[k + 1]
         sigma = (1.0 - f) * r.sigma[k] + f * r.sigma[k + 1]
         x = q2[i] if r.from_truth else r.scale * q2_rec[i] + r.offset + r.slope * q2[i]
         if sigma > 0.0:
-            x += sigma * normal(rng)
+            if has_spare:
+                z = spare
+            else:
+                z, spare = normal_pair(rng)
+            has_spare = not has_spare
+            x += sigma * z
         if r.misreconstruction > 0.0 and uniform(rng) < r.misreconstruction:
             x = r.flat_min + (r.flat_max - r.flat_min) * uniform(rng)
         eta = -1
@@ -196,8 +203,8 @@ def detect(
             row = k + 1 if f >= 0.5 else k
             u = uniform(rng)
             eta = 0
-            while eta < n_eta - 1 and u >= r.eta_cumulative[row, eta]:
-                eta += 1
+            for j in range(n_eta - 1):
+                eta += u >= r.eta_cumulative[row, j]
         q2_rec[i] = x
         efficiency[i] = value
         eta_bin[i] = eta

@@ -39,6 +39,7 @@ Array = NDArray[np.float64]
 T = TypeVar("T")
 
 CHUNK = 131_072
+_GUIDE = 4  # entries of the guide table per cell: then the first guess is nearly always right
 _PAD = 136  # keeps the rows of a chunk out of step with the sets of the processor's caches
 _COMPONENTS = ("px", "py", "pz", "E")
 _FRAMES = {"lab": Frame.LAB, "Y4S": Frame.Y4S, "B": Frame.B}
@@ -231,7 +232,7 @@ def _source_tables(spectrum: Spectrum) -> dict[str, Any]:
         pdf = integrated(continuum.coefficients)
         cumulative = np.concatenate([[0.0], np.cumsum(continuum.masses)]) / continuum.rate
         cumulative[-1] = 1.0
-        start = np.arange(len(nodes)) / len(nodes)
+        start = np.arange(_GUIDE * len(nodes)) / (_GUIDE * len(nodes))
         guide = np.clip(np.searchsorted(cumulative, start, side="right") - 1, 0, len(nodes) - 2).astype(np.int64)
         coefficients = np.concatenate([continuum.coefficients, line_coefficients])
     return {

@@ -21,11 +21,13 @@ from .units import M_TO_MM, S_TO_NS, C
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Vector = tuple[float, float, float, float]  # px, py, pz, E
+Pair = tuple[float, float]
 Triple = tuple[float, float, float]
 Boost = tuple[float, float, float, float, float]  # beta gamma (3), gamma, 1 / (1 + gamma)
 Basis = tuple[Triple, Triple, Triple]  # e1, e2, n with e1 x e2 = n
 
-M_PER_NS = C / S_TO_NS
+NS_PER_M = S_TO_NS / C
+LARGEST_EXPONENT = 700.0  # exp(-x) is 0 in double precision beyond about 745
 ALMOST_ONE = 1.0 - 2.0**-53
 
 
@@ -123,7 +125,8 @@ def _azimuth(rng: State) -> tuple[float, float]:
         y = 2.0 * uniform(rng) - 1.0
         s = x * x + y * y
         if 0.0 < s < 1.0:
-            return (x * x - y * y) / s, 2.0 * x * y / s
+            inverse = 1.0 / s
+            return (x * x - y * y) * inverse, 2.0 * x * y * inverse
 
 
 @njit
@@ -148,6 +151,8 @@ def _quadratic(rng: State, h0: float, h1: float, h2: float) -> float:
     """
     if h1 == 0.0 and h2 == 0.0:
         return 2.0 * uniform(rng) - 1.0
+    if h1 == 0.0 and h0 + h2 == 0.0:
+        return _sine_squared(rng)
     if h2 <= h0:
         a, b, c = uniform(rng), uniform(rng), uniform(rng)
         low, high = min(a, b), max(a, b)
@@ -187,11 +192,6 @@ def _combine(basis: Basis, x: float, y: float, z: float) -> Triple:
 
 
 @njit
-def _to_boost(x: float, y: float, z: float, gamma: float) -> Boost:
-    return x, y, z, gamma, 1.0 / (1.0 + gamma)
-
-
-@njit
 def _boost(p: Vector, u: Boost) -> Vector:
     """p as seen where its present rest frame moves with the four-velocity of u."""
     along = p[0] * u[0] + p[1] * u[1] + p[2] * u[2]
@@ -200,10 +200,17 @@ def _boost(p: Vector, u: Boost) -> Vector:
 
 
 @njit
-def _momentum(M: float, m1: float, m2: float) -> float:
+def _momentum(M: float, inverse_M: float, m1: float, m2: float) -> float:
     """Momentum of M -> m1 m2 in the rest frame of M, in the factored form that is accurate at threshold."""
     product = (M - m1 - m2) * (M + m1 + m2) * (M - m1 + m2) * (M + m1 - m2)
-    return sqrt(product) / (2.0 * M) if product > 0.0 else 0.0
+    return sqrt(max(product, 0.0)) * (0.5 * inverse_M)
+
+
+@njit
+def _four_velocity(p: Vector, inverse_m: float) -> Boost:
+    """The boost from the rest frame of a particle to the frame in which its momentum is p."""
+    gamma = p[3] * inverse_m
+    return p[0] * inverse_m, p[1] * inverse_m, p[2] * inverse_m, gamma, 1.0 / (1.0 + gamma)
 
 
 @njit
@@ -221,25 +228,42 @@ def _minus(p: Vector, q: Vector) -> Vector:
 
 @njit
 def _select(cumulative: Array, u: float) -> int:
-    """First index whose cumulative fraction exceeds u."""
+    """Number of cumulative fractions at or below u, but never past the last entry (counting avoids a jump)."""
     k = 0
-    last = len(cumulative) - 1
-    while k < last and u >= cumulative[k]:
+    for j in range(len(cumulative) - 1):
+        k += u >= cumulative[j]
+    return k
+
+
+@njit
+def _cell(cumulative: Array, guide: IntArray, u: float) -> int:
+    """Cell of the continuum that holds the cumulative fraction u."""
+    u = min(u, ALMOST_ONE)
+    k = guide[int(u * len(guide))]
+    while u >= cumulative[k + 1]:
         k += 1
     return k
 
 
 @njit
-def _cell(plan: Plan, u: float) -> tuple[int, float]:
-    """Cell of the continuum that holds the cumulative fraction u, and the fraction inside it (linear pdf)."""
-    u = min(u, ALMOST_ONE)
-    k = plan.guide[int(u * len(plan.guide))]
-    while u >= plan.cumulative[k + 1]:
-        k += 1
-    v = max(u - plan.cumulative[k], 0.0) / (plan.cumulative[k + 1] - plan.cumulative[k])
-    a, b = plan.pdf[k], plan.pdf[k + 1]
-    denominator = a + sqrt(a * a + v * (b * b - a * a))
-    return k, min(v * (a + b) / denominator, 1.0) if denominator > 0.0 else v
+def _linear(rng: State, a: float, b: float) -> float:
+    """x in [0, 1] with density proportional to a (1 - x) + b x: a uniform x, mirrored with the right probability."""
+    x = uniform(rng)
+    return x if uniform(rng) * (a + b) <= a + x * (b - a) else 1.0 - x
+
+
+@njit
+def _interpolate(table: Array, k: int, f: float, J: Array) -> None:
+    """Angular coefficients at the fraction f between nodes k and k + 1."""
+    for j in range(len(J)):
+        J[j] = (1.0 - f) * table[k, j] + f * table[k + 1, j]
+
+
+@njit
+def _line_coefficients(table: Array, row: int, J: Array) -> None:
+    """Angular coefficients of a line."""
+    for j in range(len(J)):
+        J[j] = table[row, j]
 
 
 @njit
@@ -271,33 +295,55 @@ def _kstar_angles(rng: State, J: Array, pair: bool) -> tuple[float, float, float
 
 
 @njit
-def _second_step(
-    rng: State, polar: Array, m_parent: float, E_parent: float, p_parent: float, p: float, m1: float, basis: Basis
-) -> Vector:
-    """First daughter, of mass m1 and momentum p in its parent's frame, as seen in the X frame.
+def _pole_angle(m_B: float, m_H: float, m_X: float, k_B: float, p: float, m2: float, M: float) -> float:
+    """cos(theta) of d1 at which (p_hadron + p_d2)^2 = M^2; p is the momentum of d1 in the pair frame."""
+    E2 = sqrt(p * p + m2 * m2)
+    k_pair = k_B * m_B / m_X
+    E_H = sqrt(k_pair * k_pair + m_H * m_H)
+    c = (M * M - m_H * m_H - m2 * m2 - 2.0 * E_H * E2) / (2.0 * k_pair * p)
+    return min(max(c, -1.0), 1.0)
 
-    The parent flies with (E_parent, p_parent) along the third vector of the basis (against it for p_parent < 0).
-    """
-    direction = copysign(1.0, p_parent)
-    c = direction * _quadratic(rng, polar[0], polar[1], polar[2])
-    cos_phi, sin_phi = _azimuth(rng)
-    E = sqrt(p * p + m1 * m1)
-    gamma, beta_gamma = E_parent / m_parent, p_parent / m_parent
+
+@njit
+def _along(basis: Basis, p: float, E: float, c: float, cos_phi: float, sin_phi: float, u: Pair) -> Vector:
+    """Momentum p at angle c to the third vector of the basis, after a boost along it with u = (gamma, beta gamma)."""
     p_T = p * sqrt(1.0 - c * c)
-    v = _combine(basis, p_T * cos_phi, p_T * sin_phi, gamma * p * c + beta_gamma * E)
-    return v[0], v[1], v[2], gamma * E + beta_gamma * p * c
+    v = _combine(basis, p_T * cos_phi, p_T * sin_phi, u[0] * p * c + u[1] * E)
+    return v[0], v[1], v[2], u[0] * E + u[1] * p * c
+
+
+@njit
+def _second_step(rng: State, basis: Basis, c: float, direction: float, u: Pair, p: float, m: float) -> Vector:
+    """First daughter, of mass m and momentum p at angle c to the flight of its parent, as seen in the X frame.
+
+    The parent flies along the third vector of the basis (direction = 1) or against it (-1), u = (gamma, beta gamma).
+    """
+    cos_phi, sin_phi = _azimuth(rng)
+    return _along(basis, p, sqrt(p * p + m * m), direction * c, cos_phi, sin_phi, (u[0], direction * u[1]))
+
+
+@njit
+def _p_invisible(br_invisible: float, L_det: float, length: float) -> float:
+    """Probability that X is not seen, for its mean decay length in the lab [m]."""
+    if length * LARGEST_EXPONENT < L_det:
+        return br_invisible
+    return br_invisible + (1.0 - br_invisible) * exp(-L_det / length)
 
 
 @njit
 def fill(rng: State, plan: Plan, out: Array) -> None:
     """Generate out.shape[1] events into the rows of out (weight, efficiency and smearing are not its business)."""
-    b = plan.boost
-    u_Y = _to_boost(b[0], b[1], b[2], sqrt(1.0 + b[0] * b[0] + b[1] * b[1] + b[2] * b[2]))
-    E_B = sqrt(plan.m_B * plan.m_B + plan.p_B * plan.p_B)
-    constant = 0.25 * plan.sqrt_s * plan.sqrt_s + plan.m_H * plan.m_H
+    b, m_B, m_H = plan.boost, plan.m_B, plan.m_H
+    per_m_B, per_m_H = 1.0 / m_B, 1.0 / m_H
+    u_Y = _four_velocity((b[0], b[1], b[2], sqrt(1.0 + b[0] * b[0] + b[1] * b[1] + b[2] * b[2])), 1.0)
+    E_B = sqrt(m_B * m_B + plan.p_B * plan.p_B)
+    q2_rec_at_rest = 0.25 * plan.sqrt_s * plan.sqrt_s + m_H * m_H
     n_lines = len(plan.line_masses)
-    n_nodes = len(plan.nodes)
-    p_lines = plan.line_cumulative[n_lines - 1] if n_lines > 0 else 0.0
+    p_lines = min(plan.line_cumulative[n_lines - 1], 1.0) if n_lines > 0 else 0.0
+    per_continuum = 1.0 / (1.0 - p_lines)
+    m_K = plan.hadron_daughters[0]
+    p_K = _momentum(m_H, per_m_H, m_K, plan.hadron_daughters[1])
+    E_K = sqrt(p_K * p_K + m_K * m_K)
     J = np.zeros(plan.coefficients.shape[1])
     zero = (0.0, 0.0, 0.0, 0.0)
 
@@ -308,28 +354,26 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
             k = _select(plan.line_cumulative, u)
             m_X = plan.line_masses[k]
             q2 = m_X * m_X
-            for j in range(len(J)):
-                J[j] = plan.coefficients[n_nodes + k, j]
+            _line_coefficients(plan.coefficients, len(plan.nodes) + k, J)
         else:
-            k, f = _cell(plan, (u - p_lines) / (1.0 - p_lines))
+            k = _cell(plan.cumulative, plan.guide, (u - p_lines) * per_continuum)
+            f = _linear(rng, plan.pdf[k], plan.pdf[k + 1])
             q2 = plan.nodes[k] + f * (plan.nodes[k + 1] - plan.nodes[k])
             m_X = sqrt(q2)
-            for j in range(len(J)):
-                J[j] = (1.0 - f) * plan.coefficients[k, j] + f * plan.coefficients[k + 1, j]
-
+            _interpolate(plan.coefficients, k, f, J)
+        per_m_X = 1.0 / m_X
         mode = _select(plan.mode_cumulative, uniform(rng)) if len(plan.mode_cumulative) > 1 else 0
         topology = plan.mode_topology[mode]
-        m1, m2 = plan.mode_masses[mode, 0], plan.mode_masses[mode, 1]
+        pair = topology != Topology.NONE
 
-        # B rest frame: hadron along k_hat, X against it
+        # B rest frame: hadron along the third vector of the basis, X against it
         basis = _basis(_direction(rng))
         k_hat = basis[2]
-        k_B = _momentum(plan.m_B, plan.m_H, m_X)
-        E_H = sqrt(k_B * k_B + plan.m_H * plan.m_H)
-        E_X = plan.m_B - E_H
+        k_B = _momentum(m_B, per_m_B, m_H, m_X)
+        E_H = 0.5 * (m_B * m_B + m_H * m_H - q2) * per_m_B
         hadron = (k_B * k_hat[0], k_B * k_hat[1], k_B * k_hat[2], E_H)
 
-        # B in the Y(4S) frame, u_B: its four-velocity in the output frame
+        # B in the Y(4S) frame and in the output frame, where u_B is its four-velocity
         c_B = _sine_squared(rng)
         cos_phi, sin_phi = _azimuth(rng)
         p_T = plan.p_B * sqrt(1.0 - c_B * c_B)
@@ -338,58 +382,53 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
         if plan.frame == Frame.LAB:
             B = _boost(B_Y4S, u_Y)
         elif plan.frame == Frame.B:
-            B = (0.0, 0.0, 0.0, plan.m_B)
-        u_B = _to_boost(B[0] / plan.m_B, B[1] / plan.m_B, B[2] / plan.m_B, B[3] / plan.m_B)
+            B = (0.0, 0.0, 0.0, m_B)
+        u_B = _four_velocity(B, per_m_B)
         H = _boost(hadron, u_B)
         X = _minus(B, H)
 
-        # the same in the Y(4S) frame for q2_rec, in the lab for the flight of X
-        E_H_Y4S = H[3]
-        E_X_lab = X[3]
+        # energies in the Y(4S) frame for q2_rec, in the lab for the flight of X
+        E_H_Y4S, E_X_lab = H[3], X[3]
         if plan.frame == Frame.LAB:
             E_H_Y4S = u_Y[3] * H[3] - u_Y[0] * H[0] - u_Y[1] * H[1] - u_Y[2] * H[2]
+        elif plan.frame == Frame.Y4S:
+            E_X_lab = _boost(X, u_Y)[3]
         else:
-            X_Y4S = X
-            if plan.frame == Frame.B:
-                u_B_Y4S = _to_boost(B_Y4S[0] / plan.m_B, B_Y4S[1] / plan.m_B, B_Y4S[2] / plan.m_B, E_B / plan.m_B)
-                E_H_Y4S = _boost(H, u_B_Y4S)[3]
-                X_Y4S = _boost(X, u_B_Y4S)
-            E_X_lab = _boost(X_Y4S, u_Y)[3]
+            to_Y4S = _four_velocity(B_Y4S, per_m_B)
+            E_H_Y4S = _boost(H, to_Y4S)[3]
+            E_X_lab = _boost(_boost(X, to_Y4S), u_Y)[3]
 
-        # decay of X
+        # decay of X: d1 at angle c to the hadron in the pair frame, which moves along -k_hat
         c, c_K, cos_az, sin_az = 0.0, 0.0, 0.0, 0.0
-        pair = topology != Topology.NONE
+        m1, m2 = plan.mode_masses[mode, 0], plan.mode_masses[mode, 1]
+        p = _momentum(m_X, per_m_X, m1, m2)
         if plan.spin == 1:
             c, c_K, cos_az, sin_az = _kstar_angles(rng, J, pair)
         elif topology == Topology.POLE:
-            p = _momentum(m_X, m1, m2)
-            E2 = sqrt(p * p + m2 * m2)
-            k_pair = k_B * plan.m_B / m_X
-            E_H_pair = sqrt(k_pair * k_pair + plan.m_H * plan.m_H)
-            M = plan.mode_pole[mode]
-            c = (M * M - plan.m_H * plan.m_H - m2 * m2 - 2.0 * E_H_pair * E2) / (2.0 * k_pair * p)
-            c = min(max(c, -1.0), 1.0)
+            c = _pole_angle(m_B, m_H, m_X, k_B, p, m2, plan.mode_pole[mode])
         elif pair:
             c = _quadratic(rng, J[0], J[1], J[2])
-        cos_1, sin_1 = 1.0, 0.0
+        cos_1, sin_1 = _azimuth(rng)
         if pair:
-            cos_1, sin_1 = _azimuth(rng)
-            s = sqrt(1.0 - c * c)
-            p = _momentum(m_X, m1, m2)
-            E1 = sqrt(p * p + m1 * m1)
-            gamma, beta_gamma = E_X / m_X, k_B / m_X
-            v = _combine(basis, p * s * cos_1, p * s * sin_1, gamma * p * c - beta_gamma * E1)
-            d1 = _boost((v[0], v[1], v[2], gamma * E1 - beta_gamma * p * c), u_B)
+            E1 = 0.5 * (m_X + (m1 - m2) * (m1 + m2) * per_m_X)
+            gamma, beta_gamma = (m_B - E_H) * per_m_X, k_B * per_m_X
+            d1 = _boost(_along(basis, p, E1, c, cos_1, sin_1, (gamma, -beta_gamma)), u_B)
             d2 = _minus(X, d1)
             _write(out, plan.row_daughters, i, d1)
             _write(out, plan.row_daughters + 4, i, d2)
             if topology == Topology.CASCADE:
-                u_X = _to_boost(-beta_gamma * k_hat[0], -beta_gamma * k_hat[1], -beta_gamma * k_hat[2], gamma)
+                s = sqrt(1.0 - c * c)
                 along_d1 = _basis(_combine(basis, s * cos_1, s * sin_1, c))
-                m, polar, step = plan.mode_masses[mode], plan.mode_polar[mode], plan.mode_momenta[mode]
-                d11 = _second_step(rng, polar[0], m1, E1, p, step[0], m[2], along_d1)
+                back = -beta_gamma
+                u_X = _four_velocity((back * k_hat[0], back * k_hat[1], back * k_hat[2], gamma), 1.0)
+                # scalars, because a view of an array would be reference-counted for every event
+                E2, per_m1, per_m2 = m_X - E1, 1.0 / m1, 1.0 / m2
+                h, p_step, m = plan.mode_polar, plan.mode_momenta, plan.mode_masses
+                c1 = _quadratic(rng, h[mode, 0, 0], h[mode, 0, 1], h[mode, 0, 2])
+                c2 = _quadratic(rng, h[mode, 1, 0], h[mode, 1, 1], h[mode, 1, 2])
+                d11 = _second_step(rng, along_d1, c1, 1.0, (E1 * per_m1, p * per_m1), p_step[mode, 0], m[mode, 2])
+                d21 = _second_step(rng, along_d1, c2, -1.0, (E2 * per_m2, p * per_m2), p_step[mode, 1], m[mode, 4])
                 d11 = _boost(_boost(d11, u_X), u_B)
-                d21 = _second_step(rng, polar[1], m2, m_X - E1, -p, step[1], m[4], along_d1)
                 d21 = _boost(_boost(d21, u_X), u_B)
                 _write(out, plan.row_second, i, d11)
                 _write(out, plan.row_second + 4, i, _minus(d1, d11))
@@ -402,45 +441,33 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
             for j in range(4):
                 _write(out, plan.row_second + 4 * j, i, zero)
 
-        # decay of the hadron; the planes enclose phi = phi_K - phi_1 + pi
+        # decay of the hadron; the decay planes enclose phi = phi_K - phi_1 + pi (phi_K is uniform without a pair)
         if plan.row_hadron_daughters >= 0:
+            cos_K, sin_K = cos_1, sin_1
+            if pair:
+                cos_K, sin_K = sin_1 * sin_az - cos_1 * cos_az, -sin_1 * cos_az - cos_1 * sin_az
+            in_B = _along(basis, p_K, E_K, c_K, cos_K, sin_K, (E_H * per_m_H, k_B * per_m_H))
+            K = _boost(in_B, u_B)
             out[plan.row_angles, i] = c_K
             out[plan.row_angles + 1, i] = atan2(sin_az, cos_az) if pair else 0.0
-            if pair:
-                cos_phi, sin_phi = -(cos_1 * cos_az - sin_1 * sin_az), -(sin_1 * cos_az + cos_1 * sin_az)
-            else:
-                cos_phi, sin_phi = _azimuth(rng)
-            p = _momentum(plan.m_H, plan.hadron_daughters[0], plan.hadron_daughters[1])
-            E1 = sqrt(p * p + plan.hadron_daughters[0] ** 2)
-            gamma, beta_gamma = E_H / plan.m_H, k_B / plan.m_H
-            p_T = p * sqrt(1.0 - c_K * c_K)
-            v = _combine(basis, p_T * cos_phi, p_T * sin_phi, gamma * p * c_K + beta_gamma * E1)
-            first = _boost((v[0], v[1], v[2], gamma * E1 + beta_gamma * p * c_K), u_B)
-            _write(out, plan.row_hadron_daughters, i, first)
-            _write(out, plan.row_hadron_daughters + 4, i, _minus(H, first))
+            _write(out, plan.row_hadron_daughters, i, K)
+            _write(out, plan.row_hadron_daughters + 4, i, _minus(H, K))
 
         # flight of X
-        invisible = plan.mode_invisible[mode]
-        p_invisible = 1.0
+        invisible, p_invisible = plan.mode_invisible[mode], 1.0
         if plan.ctau < inf:
-            length = 0.0
-            if plan.ctau > 0.0:
-                length = plan.ctau * sqrt(max(E_X_lab * E_X_lab - q2, 0.0)) / m_X
-            p_invisible = plan.br_invisible
-            proper = plan.ctau * -log1p(-uniform(rng))
-            if length > 0.0:
-                p_invisible += (1.0 - plan.br_invisible) * exp(-plan.L_det / length)
-                if proper * (length / plan.ctau) > plan.L_det:
-                    invisible = 1
+            mean_flight = sqrt(max(E_X_lab * E_X_lab - q2, 0.0)) * per_m_X * plan.ctau
+            p_invisible = _p_invisible(plan.br_invisible, plan.L_det, mean_flight)
+            lifetimes = -log1p(-uniform(rng))
+            if lifetimes * mean_flight > plan.L_det:
+                invisible = 1
             if plan.row_vertex >= 0:
-                mm = M_TO_MM * proper / m_X
-                out[plan.row_vertex, i] = mm * X[0]
-                out[plan.row_vertex + 1, i] = mm * X[1]
-                out[plan.row_vertex + 2, i] = mm * X[2]
-                out[plan.row_vertex + 3, i] = proper / m_X * X[3] / M_PER_NS
+                flight = lifetimes * plan.ctau * per_m_X
+                mm = M_TO_MM * flight
+                _write(out, plan.row_vertex, i, (mm * X[0], mm * X[1], mm * X[2], flight * X[3] * NS_PER_M))
 
         out[Row.Q2, i] = q2
-        out[Row.Q2_REC, i] = constant - plan.sqrt_s * E_H_Y4S
+        out[Row.Q2_REC, i] = q2_rec_at_rest - plan.sqrt_s * E_H_Y4S
         out[Row.COS_THETA, i] = c
         out[Row.P_INVISIBLE, i] = p_invisible
         out[Row.MODE, i] = mode

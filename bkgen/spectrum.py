@@ -246,13 +246,13 @@ class Spectrum:
 
     def pdf(self, q2: ArrayLike) -> Array:
         """(1/Gamma) dGamma/dq2 [GeV^-2] of the continuum; lines are not part of it."""
-        x = np.atleast_1d(np.asarray(q2, dtype=np.float64))
+        x = np.ravel(np.asarray(q2, dtype=np.float64))
         value = self.continuum.width(x) / self.rate() if self.continuum else np.zeros_like(x)
         return value.reshape(np.shape(q2))
 
     def cdf(self, q2: ArrayLike) -> Array:
         """Fraction of the width below or at q2, lines included, to 1e-10."""
-        x = np.atleast_1d(np.asarray(q2, dtype=np.float64))
+        x = np.ravel(np.asarray(q2, dtype=np.float64))
         below = sum((line.rate() * (line.q2 <= x) for line in self.lines), start=np.zeros_like(x))
         if self.continuum is not None:
             below = below + self.continuum.integral_below(x)

@@ -43,11 +43,12 @@ def uniform(state: State) -> float:
 
 
 @njit
-def normal(state: State) -> float:
-    """Next standard normal number (polar method, Marsaglia and Bray, SIAM Rev. 6 (1964) 260)."""
+def normal_pair(state: State) -> tuple[float, float]:
+    """Next two standard normal numbers (polar method, Marsaglia and Bray, SIAM Rev. 6 (1964) 260)."""
     while True:
         x = 2.0 * uniform(state) - 1.0
         y = 2.0 * uniform(state) - 1.0
         s = x * x + y * y
         if 0.0 < s < 1.0:
-            return x * sqrt(-2.0 * log(s) / s)
+            factor = sqrt(-2.0 * log(s) / s)
+            return x * factor, y * factor

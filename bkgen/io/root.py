@@ -60,5 +60,5 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with uproot.open(path) as file:
             return file[TREE].arrays(library="np"), json.loads(str(file[METADATA]))
-    except (KeyError, ValueError, OSError) as error:
+    except Exception as error:  # a damaged file can fail anywhere inside uproot
         raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
