@@ -8,6 +8,7 @@ Published matrix: arXiv:2507.12393, HEPData doi:10.17182/hepdata.166082.
 from __future__ import annotations
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,7 +29,7 @@ from .responses import Q2_REC_EDGES, Array, official, q2_rec_projection
 
 CHANNEL = "B+ -> K+"
 Q2_MAX = 17.0
-"""Bins of true q2 that end above it [GeV^2] are not compared: 0.1% of the selected events, few in the published matrix."""
+"""Bins of true q2 [GeV^2] that end above it are not compared: they hold 0.1% of the selected events."""
 
 _GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(32)
 _PANELS = (("kinematics", "--"), ("belle2-ita", "-"))
@@ -49,9 +50,9 @@ def published_fractions() -> Array:
 
 
 def published_errors() -> Array:
-    """(3, 100) statistical errors of the published fractions, from the effective number of simulated events.
+    """(3, 100) statistical errors of the published fractions, estimated from the events behind the matrix.
 
-    The matrix is made of events of equal weight, the smallest entry being one of them.
+    They have nearly equal weights: the smallest entry is taken as that of one event.
     """
     events = q2_rec_projection() @ official().density[:, 1:]
     weight = events[events > 0.0].min()
@@ -64,13 +65,12 @@ def expected_fractions(detector_name: str) -> Array:
 
     q2_rec - q2 is flat in a window (`bkgen.kinematics.q2_rec_window`), folded with the Gaussian of the preset.
     """
-    return _fractions(_selected(detector_name)[0])
+    return _fractions(_selected(detector_name))
 
 
 def selected_fraction(detector_name: str) -> float:
     """SM average of the efficiency, including the cut on q2_rec."""
-    selected, decays = _selected(detector_name)
-    return float(selected.sum() / decays)
+    return float(_selected(detector_name).sum())
 
 
 def simulated_fractions(detector_name: str, events: int, seed: int) -> Array:
@@ -141,8 +141,8 @@ def _sample(detector_name: str, events: int, seed: int) -> Sample:
     return Sample(Job(StandardModel(name="sm"), channel(CHANNEL), _inputs(), events, seed, detector=detector))
 
 
-def _selected(detector_name: str) -> tuple[Array, float]:
-    """(3, 100) selected SM width per q2_rec bin and bin of true q2, and the total width [GeV]."""
+def _selected(detector_name: str) -> Array:
+    """(3, 100) fraction of the SM decays that is selected, per q2_rec bin and bin of true q2."""
     sample = _sample(detector_name, 1, 1)
     spectrum, response = sample.spectrum, sample.response
     edges = np.minimum(official().edges, spectrum.q2_range[1])
@@ -150,16 +150,14 @@ def _selected(detector_name: str) -> tuple[Array, float]:
     q2 = (0.5 * (edges[:-1] + edges[1:]))[:, None] + half[:, None] * _GAUSS_X
     below = [_probability_below(edge, q2, sample.job, response) for edge in Q2_REC_EDGES]
     density = spectrum.pdf(q2.ravel()).reshape(q2.shape) * efficiency_at(response, q2)
-    shares = np.stack([upper - lower for lower, upper in zip(below[:-1], below[1:], strict=True)])
-    return np.asarray((shares * density) @ _GAUSS_W * half), 1.0
+    shares = np.stack([upper - lower for lower, upper in pairwise(below)])
+    return np.asarray((shares * density) @ _GAUSS_W * half)
 
 
 def _probability_below(edge: float, q2: Array, job: Job, response: DetectorResponse) -> Array:
     """Probability of q2_rec < edge at true q2: a flat window, a Gaussian, and the flat mis-reconstruction."""
     constants = job.inputs.constants
-    centre, half = q2_rec_window(
-        job.beam.sqrt_s, job.channel.m_B(constants), job.channel.m_H(constants), q2
-    )
+    centre, half = q2_rec_window(job.beam.sqrt_s, job.channel.m_B(constants), job.channel.m_H(constants), q2)
     centre = response.scale * (q2 + centre) + response.offset + response.slope * q2
     half = response.scale * half
     sigma = np.interp(q2, response.q2, response.sigma)

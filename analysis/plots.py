@@ -64,7 +64,10 @@ class Spectra:
     def selected(self) -> dict[str, tuple[float, float]]:
         """Expected selected events and the statistical error of the simulation, for each curve."""
         curves = {self.card.model.describe_name(): self.model} | ({} if self.sm is None else {"sm": self.sm})
-        return {name: (float(h.values().sum()), float(np.sum(np.asarray(h.variances()))) ** 0.5) for name, h in curves.items()}
+        return {
+            name: (float(h.values().sum()), float(np.sum(np.asarray(h.variances()))) ** 0.5)
+            for name, h in curves.items()
+        }
 
 
 def spectra(source: Path) -> Spectra:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bkgen.card import Card
 from bkgen.errors import InputError, Problem
-from bkgen.rates import branching_fractions, invisible_branching
+from bkgen.quantities import branching_fractions, invisible_branching
 from bkgen.results import Quantity
 
 from .fit import FitResult, Poi, fit
@@ -16,7 +16,7 @@ from .responses import Array, official
 from .templates import template
 
 CHANNEL = "B+ -> K+"
-SOURCE = "Belle II likelihood arXiv:2507.12393, doi:10.17182/hepdata.166082"
+SOURCE = "Belle II likelihood, arXiv:2507.12393"
 _NOT_CONVERGED = "the fit did not converge: edm = {:.3g}"
 
 

@@ -38,8 +38,8 @@ def load_card(card: str | Path | Mapping[str, Any]) -> Card:
 
 
 def rates(card: Card) -> list[Quantity]:
-    """Branching fractions, widths and lifetimes at the card's point, see `bkgen.rates.rates`."""
-    from .rates import rates
+    """Branching fractions, widths and lifetimes at the card's point, see `bkgen.quantities.rates`."""
+    from .quantities import rates
 
     return rates(card)
 
@@ -63,13 +63,15 @@ def run(card: Card, workers: int | None = None, force: bool = False, progress: b
     generated.  The file appears when it is complete; an interrupted run leaves nothing.
     """
     path = Path(card.output.path) if card.output.format != "null" else None
+    if path is not None and path.is_dir():
+        raise InputError(Problem(("output", "path"), "is a folder, give the name of a file", path))
     if path is not None and path.exists() and not force:
         raise InputError(Problem(("output", "path"), "exists; use --force to replace it, or another name", path))
     from .io import FORMATS
     from .io.metadata import content_sha256, describe
     from .jobs import sample_of
     from .progress import progress as progress_bar
-    from .rates import rates
+    from .quantities import rates
 
     quantities = rates(card)
     sample = sample_of(card)

@@ -239,7 +239,7 @@ def _select(cumulative: Array, u: float) -> int:
 def _cell(cumulative: Array, guide: IntArray, u: float) -> int:
     """Cell of the continuum that holds the cumulative fraction u."""
     u = min(u, ALMOST_ONE)
-    k = guide[int(u * len(guide))]
+    k = int(guide[int(u * len(guide))])
     while u >= cumulative[k + 1]:
         k += 1
     return k
@@ -290,7 +290,7 @@ def _kstar_angles(rng: State, J: Array, pair: bool) -> tuple[float, float, float
     while True:
         x, y = _azimuth(rng)
         density = flat + c1 * x + s1 * y + c2 * (x * x - y * y) + s2phi * 2.0 * x * y
-        if uniform(rng) * bound <= density:
+        if uniform(rng) * bound <= density or flat <= 0.0:  # flat < 0 by rounding only, where the density is 0
             return c, c_K, x, y
 
 

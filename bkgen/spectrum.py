@@ -26,6 +26,7 @@ MAX_CELLS = 4096
 _CELLS = 1024
 _PEAK_NODES = 1024
 _GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(12)
+_FAR = 0.05  # width of a cell over its distance to the ends of its segment below which a square root is smooth
 _EDGE = 1e-13  # the density is never evaluated closer to an end point than this fraction of its segment
 
 
@@ -52,6 +53,24 @@ def longitudinal(width: ArrayLike) -> Array:
     coefficients = np.zeros((*w.shape, 12))
     coefficients[..., 1] = (4.0 / 3.0) * w
     return coefficients
+
+
+def _negative_angles(coefficients: Array) -> NDArray[np.bool_]:
+    """(...,) whether the density in cos(theta) is negative somewhere, for K, or for transverse or longitudinal K*."""
+    g = coefficients
+    if g.shape[-1] == 3:
+        return _negative_quadratic(g[..., 0], g[..., 1], g[..., 2])
+    transverse = _negative_quadratic(g[..., 0] - g[..., 2], g[..., 7], 2.0 * g[..., 2])
+    longitudinal = _negative_quadratic(g[..., 1] - g[..., 3], g[..., 8], 2.0 * g[..., 3])
+    return np.logical_or(transverse, longitudinal)
+
+
+def _negative_quadratic(h0: Array, h1: Array, h2: Array) -> NDArray[np.bool_]:
+    """Whether h0 + h1 c + h2 c^2 is negative, beyond rounding, at its minimum over [-1, 1]."""
+    inside = (h2 > 0.0) & (np.abs(h1) < 2.0 * h2)
+    vertex = h0 - 0.25 * h1**2 / np.where(inside, h2, 1.0)
+    minimum = np.where(inside, vertex, h0 + h2 - np.abs(h1))
+    return np.asarray(minimum < -1e-9 * (np.abs(h0) + np.abs(h1) + np.abs(h2)))
 
 
 @dataclass(frozen=True)
@@ -97,6 +116,9 @@ class Continuum:
         if np.any(width < 0.0) or np.any(self.masses < 0.0):
             bad = self.nodes[int(np.argmin(width))]
             raise ValueError(f"the density of the spectrum is negative at q2 = {bad:.6g} GeV^2")
+        if np.any(_negative_angles(self.coefficients)):
+            bad = self.nodes[_negative_angles(self.coefficients)][0]
+            raise ValueError(f"the angular density is negative for some angle at q2 = {bad:.6g} GeV^2")
 
     def _evaluate(self, q2: Array) -> Array:
         """Coefficients at q2, kept off the end points where formulas may be 0/0."""
@@ -112,34 +134,38 @@ class Continuum:
     def _integrate(self, a: Array, b: Array, weight: Density | None = None) -> Array:
         """Integral of dGamma/dq2 (times weight) over [a_i, b_i], each inside one segment.
 
-        With q2 = lower + (upper - lower) sin^2(t/2) the square roots at the ends of a segment are smooth in t.
+        Near the ends of a segment q2 = lower + (upper - lower) sin^2(t/2), which turns square roots there into
+        smooth functions of t; cells far from them are taken in q2 itself, which keeps their exact width.
         """
         k = np.clip(np.searchsorted(self._segments, 0.5 * (a + b), side="right") - 1, 0, len(self._segments) - 2)
-        lower = self._segments[k]
-        span = self._segments[k + 1] - lower
-
-        def angle(q2: Array) -> Array:
-            return np.asarray(2.0 * np.arcsin(np.sqrt(np.clip((q2 - lower) / span, 0.0, 1.0))))
-
-        t_a, t_b = angle(a), angle(b)
-        half = 0.5 * (t_b - t_a)
-        t = (0.5 * (t_a + t_b))[:, None] + half[:, None] * _GAUSS_X
-        q2 = lower[:, None] + span[:, None] * np.sin(0.5 * t) ** 2
-        values = integrated(self._evaluate(q2.ravel())).reshape(q2.shape) * 0.5 * span[:, None] * np.sin(t)
+        lower, upper = self._segments[k], self._segments[k + 1]
+        span = upper - lower
+        t_a, t_b = (2.0 * np.arcsin(np.sqrt(np.clip((edge - lower) / span, 0.0, 1.0))) for edge in (a, b))
+        half_t = 0.5 * (t_b - t_a)
+        t = (0.5 * (t_a + t_b))[:, None] + half_t[:, None] * _GAUSS_X
+        far = (b - a < _FAR * np.minimum(a - lower, upper - b))[:, None]
+        half = 0.5 * (b - a)[:, None]
+        q2 = np.where(
+            far, (0.5 * (a + b))[:, None] + half * _GAUSS_X, lower[:, None] + span[:, None] * np.sin(0.5 * t) ** 2
+        )
+        jacobian = np.where(far, half, half_t[:, None] * 0.5 * span[:, None] * np.sin(t))
+        values = integrated(self._evaluate(q2.ravel())).reshape(q2.shape) * jacobian
         if weight is not None:
             values = values * weight(q2.ravel()).reshape(q2.shape)
-        return np.asarray(half * (values @ _GAUSS_W))
+        return np.asarray(values @ _GAUSS_W)
 
-    def integral_below(self, q2: Array, weight: Density | None = None) -> Array:
-        """Integral of dGamma/dq2 (times weight) from the lower end to q2 [GeV]."""
+    def integral_below(self, q2: Array) -> Array:
+        """Integral of dGamma/dq2 from the lower end to q2 [GeV]."""
         x = np.clip(np.asarray(q2, dtype=np.float64), self.nodes[0], self.nodes[-1])
         k = np.clip(np.searchsorted(self.nodes, x, side="right") - 1, 0, len(self.masses) - 1)
-        if weight is None:
-            cumulative = self._cumulative
-        else:
-            cells = self._integrate(self.nodes[:-1], self.nodes[1:], weight)
-            cumulative = np.concatenate([[0.0], np.cumsum(cells)])
-        return np.asarray(cumulative[k] + self._integrate(self.nodes[k], x, weight))
+        return np.asarray(self._cumulative[k] + self._integrate(self.nodes[k], x))
+
+    def bin_integrals(self, edges: Array, weight: Density | None = None) -> Array:
+        """Integral of dGamma/dq2 (times weight) over each bin [GeV], a sum over the cells and parts of cells in it."""
+        x = np.clip(edges, self.nodes[0], self.nodes[-1])
+        points = np.union1d(self.nodes, x)
+        cells = self._integrate(points[:-1], points[1:], weight)
+        return np.array([cells[i:j].sum() for i, j in pairwise(np.searchsorted(points, x))])
 
     @property
     def rate(self) -> float:
@@ -164,9 +190,16 @@ def _chebyshev(lower: float, upper: float, n: int) -> Array:
 
 
 def _peak_nodes(m: float, Gamma: float, lower: float, upper: float) -> Array:
-    """Nodes equally spaced in the phase of a Breit-Wigner of that mass and width."""
-    phase = np.arctan((np.array([lower, upper]) - m**2) / (m * Gamma))
-    return np.asarray(m**2 + m * Gamma * np.tan(np.linspace(phase[0], phase[1], _PEAK_NODES + 1)[1:-1]))
+    """Nodes for a Breit-Wigner, spaced like |pdf''|^(-1/3) ~ (1 + x^2)^(2/3) in x = (q2 - m^2)/(m Gamma).
+
+    That spacing gives every cell the same error of the linear interpolation.
+    """
+    x_lower, x_upper = (np.array([lower, upper]) - m**2) / (m * Gamma)
+    x = np.sinh(np.linspace(np.arcsinh(x_lower), np.arcsinh(x_upper), 8 * _PEAK_NODES))
+    density = (1.0 + x**2) ** (-2.0 / 3.0)
+    count = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]) * np.diff(x))])
+    nodes = np.interp(np.linspace(0.0, count[-1], _PEAK_NODES + 1)[1:-1], count, x)
+    return np.asarray(m**2 + m * Gamma * nodes)
 
 
 class Spectrum:
@@ -183,8 +216,8 @@ class Spectrum:
         if len(sizes) != 1 or not sizes <= {3, 12}:
             raise ValueError(f"angular coefficients must be 3 or 12 throughout, found {sorted(sizes)}")
         self.n_angular = sizes.pop()
-        if any(not line.rate() >= 0.0 for line in self.lines):
-            raise ValueError("a line has a negative or undefined rate")
+        if any(not line.rate() >= 0.0 or _negative_angles(line.coefficients) for line in self.lines):
+            raise ValueError("a line has a negative or undefined rate, or a negative angular density")
 
     @classmethod
     def from_line(cls, mass: float, coefficients: ArrayLike) -> Spectrum:
@@ -290,7 +323,7 @@ class Spectrum:
             raise ValueError("bin edges must increase")
         result = np.zeros(len(x) - 1)
         if self.continuum is not None:
-            result += np.diff(self.continuum.integral_below(x, weight))
+            result += self.continuum.bin_integrals(x, weight)
         for line in self.lines:
             k = int(np.searchsorted(x, line.q2, side="right")) - 1
             k = k - 1 if line.q2 == x[-1] else k

@@ -123,43 +123,44 @@ def chi2_p(observed: Array, expected: Array, least: float = 20.0) -> float:
     return float(stats.chi2.sf(np.sum((o - e) ** 2 / e), len(o) - 1))
 
 
-def kolmogorov_p(values: Array, cdf: Callable[[Array], Array]) -> float:
-    """p-value of Kolmogorov's test of values against a continuous distribution."""
+def kolmogorov_p(values: Array, cdf: Callable[[Array], Array], every: int = 1) -> float:
+    """p-value of Kolmogorov's test of values against a continuous distribution.
+
+    With `every`, the distance is looked for at every so many-th value only, where the cdf is expensive.
+    """
     n = len(values)
-    F = np.asarray(cdf(np.sort(values)))
-    steps = np.arange(n + 1) / n
-    distance = max(float((steps[1:] - F).max()), float((F - steps[:-1]).max()))
+    F = np.asarray(cdf(np.sort(values)[::every]))
+    steps = np.arange(n)[::every] / n
+    distance = max(float((steps + 1.0 / n - F).max()), float((F - steps).max()))
     return float(stats.kstwobign.sf(distance * math.sqrt(n)))
 
 
-def histogram_p(values: Array, edges: Array, integral: Callable[[Array], Array]) -> float:
-    """p-value of a chi2 of values in bins against a density with that indefinite integral.
-
-    A value outside the edges gives 0.
-    """
-    counts = np.histogram(values, edges)[0].astype(np.float64)
-    if counts.sum() < len(values):
-        return 0.0
-    return chi2_p(counts, np.diff(integral(edges)))
+def counts_in(values: Sequence[Array], edges: Sequence[Array]) -> Array:
+    """Counts in bins of equal width, in as many dimensions as there are values; a value outside raises an error."""
+    shape = tuple(len(axis) - 1 for axis in edges)
+    indices = []
+    for x, axis, n in zip(values, edges, shape, strict=True):
+        slack = 1e-9 * (axis[-1] - axis[0])
+        if x.min() < axis[0] - slack or x.max() > axis[-1] + slack:
+            raise ValueError(f"values outside [{axis[0]}, {axis[-1]}]")
+        position = (x - axis[0]) * (n / (axis[-1] - axis[0]))
+        indices.append(np.clip(position.astype(np.int64), 0, n - 1))
+    flat = np.ravel_multi_index(tuple(indices), shape)
+    return np.bincount(flat, minlength=math.prod(shape)).reshape(shape).astype(np.float64)
 
 
 def flat_p(values: Array, lower: float, upper: float, bins: int = 100) -> float:
     """p-value of a flat distribution between two limits."""
-    slack = 1e-9 * (upper - lower)
-    edges = np.linspace(lower, upper, bins + 1)
-    edges[[0, -1]] += -slack, slack
-    return histogram_p(values, edges, lambda x: x)
+    return chi2_p(counts_in([values], [np.linspace(lower, upper, bins + 1)]), np.ones(bins))
 
 
 def quadratic_p(cosines: Array, h: tuple[float, float, float], bins: int = 50) -> float:
     """p-value of the density h0 + h1 c + h2 c^2 on [-1, 1], in bins of c."""
-    edges = np.linspace(-1.0, 1.0, bins + 1)
-    return histogram_p(np.clip(cosines, -1.0, 1.0), edges, lambda c: c * (h[0] + c * (h[1] / 2.0 + c * h[2] / 3.0)))
+    c = np.linspace(-1.0, 1.0, bins + 1)
+    integral = c * (h[0] + c * (h[1] / 2.0 + c * h[2] / 3.0))
+    return chi2_p(counts_in([cosines], [c]), np.diff(integral))
 
 
-def product_p(
-    x: Array, y: Array, x_edges: Array, y_edges: Array, x_integral: Array, y_integral: Array
-) -> float:
+def product_p(x: Array, y: Array, x_edges: Array, y_edges: Array, x_integral: Array, y_integral: Array) -> float:
     """p-value of a product of two densities, from a chi2 in two dimensions; the integrals are those of the bins."""
-    counts = np.histogram2d(x, y, bins=(x_edges, y_edges))[0]
-    return chi2_p(counts, np.outer(x_integral, y_integral))
+    return chi2_p(counts_in([x, y], [x_edges, y_edges]), np.outer(x_integral, y_integral))

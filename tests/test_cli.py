@@ -79,9 +79,7 @@ def fake_run(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 # --- commands
 
 
-def test_run_prints_numbers_to_stdout_and_the_rest_to_stderr(
-    card: Path, fake_run: list[dict[str, Any]]
-) -> None:
+def test_run_prints_numbers_to_stdout_and_the_rest_to_stderr(card: Path, fake_run: list[dict[str, Any]]) -> None:
     answer = bkgen_command("run", card)
     assert answer.code == 0
     assert answer.out.splitlines() == ["quantity          value  unit", "BR(B+ -> K+ inv)  5e-06  1"]
@@ -215,9 +213,7 @@ def test_bad_cards_end_with_code_2_and_write_nothing(
         (KeyboardInterrupt(), 130, "interrupted"),
     ],
 )
-def test_exit_codes(
-    error: BaseException, code: int, text: str, card: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_exit_codes(error: BaseException, code: int, text: str, card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*_: Any, **__: Any) -> None:
         raise error
 

@@ -23,9 +23,7 @@ by_name = pytest.mark.parametrize("ff", SETS, ids=lambda ff: ff.name)
 
 
 def values_at_points(ff: FormFactorSet) -> np.ndarray:
-    return np.array(
-        [ff.value(name, q2) for name, q2 in zip(POINTS["form_factors"], POINTS["q2"], strict=True)]
-    )
+    return np.array([ff.value(name, q2) for name, q2 in zip(POINTS["form_factors"], POINTS["q2"], strict=True)])
 
 
 def test_available_sets() -> None:
@@ -40,9 +38,7 @@ def test_hpqcd_reproduces_the_published_covariance() -> None:
     ff = form_factor_set("HPQCD2022", "K")
     # The form factors are linear in the parameters, so unit shifts give the exact Jacobian.
     jacobian = np.array([values_at_points(ff.shifted(unit)) for unit in np.eye(len(ff.parameters))])
-    covariance = (
-        (jacobian - values_at_points(ff)).T @ np.array(ff.covariance) @ (jacobian - values_at_points(ff))
-    )
+    covariance = (jacobian - values_at_points(ff)).T @ np.array(ff.covariance) @ (jacobian - values_at_points(ff))
     published = np.array(POINTS["covariance"])
     assert np.diag(covariance) == pytest.approx(np.diag(published), rel=1e-3)
     scale = np.sqrt(np.outer(np.diag(published), np.diag(published)))

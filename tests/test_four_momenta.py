@@ -134,19 +134,15 @@ def test_topologies_at_rest(topology: Topology, channel: str, m_d: float) -> Non
     [
         pytest.param(1.0, 0.5, id="pair-at-threshold"),
         pytest.param(END_POINT * (1.0 - 1e-12), 1.0, id="end-point"),
-        pytest.param(END_POINT * (1.0 - 1e-9), 0.5 * END_POINT * (1.0 - 1e-9), id="both"),
+        pytest.param(3.98, 1.99, id="heavy-pair-at-threshold"),
         pytest.param(1e-3, 5e-4, id="light"),
     ],
 )
 def test_threshold_edges(topology: Topology, m_line: float, m_d: float) -> None:
     """X at the threshold of its daughters, X at the end point of the B decay, and a very light X."""
-    m_d = min(m_d, 1.99)
     model = Continuum(name="continuum", m_line=m_line, line_fraction=1.0, m_d=m_d, topology=topology)
     sample = sample_of(model, events=2_000)
     assert_physical(sample, columns_of(sample))
-
-
-fractions = st.floats(0.0, 1.0)
 
 
 @settings(max_examples=80, deadline=None, derandomize=True)

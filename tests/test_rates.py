@@ -15,7 +15,7 @@ from bkgen.card import Card, card_from_dict
 from bkgen.channels import channel
 from bkgen.formfactors import Inputs
 from bkgen.kinematics import p_B_upsilon4S, survival_probability, two_body_momentum
-from bkgen.rates import (
+from bkgen.quantities import (
     branching_fractions,
     form_factor_uncertainties,
     invisible_branching,

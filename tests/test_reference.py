@@ -21,7 +21,7 @@ from bkgen.channels import channel
 from bkgen.constants import Constants
 from bkgen.formfactors import FormFactorSet, Inputs, form_factor_set
 from bkgen.models.sm import short_distance_density
-from bkgen.rates import branching_fractions, rates
+from bkgen.quantities import branching_fractions, rates
 from bkgen.spectrum import integrated
 from bkgen.widths import branching_fraction
 

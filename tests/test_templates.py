@@ -62,15 +62,11 @@ def test_density_sums_to_the_signal_of_the_likelihood() -> None:
     workspace = json.loads(data_file("likelihood.json").read_text(encoding="utf-8"))
     expected = responses.official().expected
     first = 0
-    for channel, published in zip(
-        CHANNELS, sorted(workspace["channels"], key=lambda c: c["name"]), strict=True
-    ):
+    for channel, published in zip(CHANNELS, sorted(workspace["channels"], key=lambda c: c["name"]), strict=True):
         assert published["name"].startswith(channel.prefix)
         rows = expected[first : first + channel.n_bins]
         first += channel.n_bins
-        signal = [
-            sample["data"] for sample in published["samples"] if sample["name"].startswith(("signal", "sgn"))
-        ]
+        signal = [sample["data"] for sample in published["samples"] if sample["name"].startswith(("signal", "sgn"))]
         if channel.density is None:
             assert not signal
             assert not rows.any()

@@ -131,9 +131,7 @@ def test_dark_higgs_table() -> None:
     assert widths.dark_higgs_visible_width(5.13) == pytest.approx(9.41414e-06, rel=1e-12)
     middle = math.sqrt(1.687e-15 * 2.0342e-15)
     assert widths.dark_higgs_visible_width(math.sqrt(0.01 * 0.012)) == pytest.approx(middle, rel=1e-12)
-    assert widths.dark_higgs_visible_width(0.06) == pytest.approx(
-        widths.H1_to_ff(0.06, C.m_e, 1.0, C.v_EW), rel=1e-5
-    )
+    assert widths.dark_higgs_visible_width(0.06) == pytest.approx(widths.H1_to_ff(0.06, C.m_e, 1.0, C.v_EW), rel=1e-5)
     assert widths.dark_higgs_visible_width(4.97, column="Gtot_F") > 0.0
     for m in (0.0, 0.0099, 5.14, -1.0, math.nan):
         with pytest.raises(ValueError, match="outside the dark Higgs table"):

@@ -14,6 +14,7 @@ from ..generator import EventBatch, Sample
 
 TREE = "events"
 METADATA = "metadata"
+MAX_BASKETS = 1000  # reserved at the start; more are found room for as they come
 COMPRESSION_LEVEL = 1  # random momenta hardly compress: a higher level costs time and saves nothing
 
 
@@ -24,14 +25,19 @@ class RootWriter:
         self.path = path
         self._part = path.with_name(path.name + ".part")
         self._sample = sample
+        self._file: Any = None
         self._finished = False
 
     def __enter__(self) -> RootWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = uproot.recreate(self._part, compression=uproot.LZ4(COMPRESSION_LEVEL))
-        self._tree = self._file.mktree(
-            TREE, dict(self._sample.branches), initial_basket_capacity=max(self._sample.n_chunks, 1)
-        )
+        try:
+            self._file = uproot.recreate(self._part, compression=uproot.LZ4(COMPRESSION_LEVEL))
+            self._tree = self._file.mktree(
+                TREE, dict(self._sample.branches), initial_basket_capacity=min(self._sample.n_chunks, MAX_BASKETS)
+            )
+        except BaseException:
+            self._discard()
+            raise
         return self
 
     def write(self, batch: EventBatch) -> None:
@@ -49,7 +55,14 @@ class RootWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if not self._finished:
-            self._file.close()
+            self._discard()
+
+    def _discard(self) -> None:
+        """Remove the unfinished file, even if it cannot be closed any more."""
+        try:
+            if self._file is not None:
+                self._file.close()
+        finally:
             self._part.unlink(missing_ok=True)
 
 
@@ -59,6 +72,9 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise InputError(f"{path}: no such file")
     try:
         with uproot.open(path) as file:
-            return file[TREE].arrays(library="np"), json.loads(str(file[METADATA]))
+            metadata = json.loads(str(file[METADATA]))
+            if "bkgen" not in metadata:
+                raise KeyError("bkgen")
+            return file[TREE].arrays(library="np"), metadata
     except Exception as error:  # a damaged file can fail anywhere inside uproot
         raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
