@@ -128,7 +128,7 @@ def figure(path: Path) -> None:
 
 def _fractions(events: Array) -> Array:
     total = events.sum(axis=0)
-    return np.divide(events, total, out=np.full_like(events, np.nan), where=total > 0.0)
+    return np.asarray(np.divide(events, total, out=np.full_like(events, np.nan), where=total > 0.0))
 
 
 @cache

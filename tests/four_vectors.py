@@ -22,6 +22,8 @@ from bkgen.generator import Job, Sample
 from bkgen.models.base import Model
 
 Array = NDArray[np.float64]
+Counts = NDArray[np.float64] | NDArray[np.int64]
+Mask = NDArray[np.bool_]
 Columns = dict[str, NDArray[Any]]
 
 INPUTS = Inputs.default()
@@ -108,7 +110,7 @@ def to_Y4S(p: Array, boost: Sequence[float]) -> Array:
     return boosted(p, -np.asarray(boost, dtype=np.float64))
 
 
-def chi2_p(observed: Array, expected: Array, least: float = 20.0) -> float:
+def chi2_p(observed: Counts, expected: Counts, least: float = 20.0) -> float:
     """p-value of a chi2 of counts against expectations, the latter scaled to the sum of the former.
 
     Neighbouring bins are merged until each expects at least that many events; 0 if an event is where none can be.
@@ -118,9 +120,10 @@ def chi2_p(observed: Array, expected: Array, least: float = 20.0) -> float:
         return 0.0
     e = e * (o.sum() / e.sum())
     group = np.minimum(np.floor(np.cumsum(e) / least), np.floor(e.sum() / least) - 1.0).astype(np.int64)
-    o, e = np.bincount(group, o), np.bincount(group, e)
-    o, e = o[e > 0.0], e[e > 0.0]
-    return float(stats.chi2.sf(np.sum((o - e) ** 2 / e), len(o) - 1))
+    merged_o, merged_e = np.bincount(group, o), np.bincount(group, e)
+    filled = merged_e > 0.0
+    pulls = (merged_o - merged_e)[filled] ** 2 / merged_e[filled]
+    return float(stats.chi2.sf(pulls.sum(), len(pulls) - 1))
 
 
 def kolmogorov_p(values: Array, cdf: Callable[[Array], Array], every: int = 1) -> float:

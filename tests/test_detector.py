@@ -37,7 +37,6 @@ from bkgen.detector import detect, efficiency_at, read_efficiency
 from bkgen.detector_presets import Detector
 from bkgen.errors import InputError
 from bkgen.generator import Beam, Sample
-from bkgen.kinematics import two_body_momentum
 from bkgen.models.alp import ALP
 from bkgen.models.continuum import Continuum
 from bkgen.models.sm import StandardModel
@@ -70,7 +69,7 @@ def within(measured: float, expected: float, error: float, sigmas: float = 4.0) 
     return abs(measured - expected) < sigmas * error
 
 
-# ---------------------------------------------------------------------------------------------------------- efficiency
+# --- efficiency
 
 
 def test_average_efficiencies() -> None:
@@ -135,7 +134,7 @@ def test_no_eta_bins(detector: str) -> None:
     assert np.all(columns["accepted"])
 
 
-# ---------------------------------------------------------------------------------------------------------------- q2_rec
+# --- q2_rec
 
 
 def kaon(columns: Columns) -> tuple[Array, Array]:
@@ -192,7 +191,7 @@ def test_misreconstruction(fraction: float) -> None:
     wrong = measured != exact
     assert within(float(wrong.mean()), fraction, math.sqrt(fraction * (1.0 - fraction) / len(wrong)))
     assert flat_p(measured[wrong], -1.0, 25.0, bins=26) >= ACCEPT
-    assert detector.preset("belle2-ita").misreconstruction == 0.0032
+    assert Detector.preset("belle2-ita").misreconstruction == 0.0032
 
 
 @pytest.mark.parametrize(("detector", "cut"), [("belle2-ita", -1.0), ("kinematics", -1.0), ("belle2-hta", None)])
@@ -211,7 +210,7 @@ def test_cut_of_the_card() -> None:
     assert np.array_equal(columns["accepted"], columns["q2_rec"] > 5.0)
 
 
-# ------------------------------------------------------------------------------------------------- selected events
+# --- selected events
 
 
 @pytest.mark.parametrize("detector", ["belle2-ita", "belle2-hta", "kinematics"])
@@ -238,14 +237,14 @@ def test_expected_selected_spectrum_of_displaced_decays() -> None:
 
 
 def test_selected_events_in_362_per_fb() -> None:
-    """160.05 + 53.3 events at SM strength in the signal and control region of the inclusive tag."""
+    """160.05 events at SM strength in the signal and the control region of the inclusive tag."""
     _, columns = events("belle2-ita")
     total = float(columns["weight"][columns["accepted"]].sum())
     published = responses.official().expected[:12].sum()
     assert total == pytest.approx(published, rel=0.01)
 
 
-# ------------------------------------------------------------------------------------------------- efficiency files
+# --- efficiency files
 
 
 def test_custom_efficiency(tmp_path: Path) -> None:
@@ -316,7 +315,7 @@ def test_uneven_tables() -> None:
     assert_allclose(efficiency, np.interp(x, q2, r.efficiency), rtol=1e-12, atol=1e-15)
 
 
-# ----------------------------------------------------------------------------------------------------------- migration
+# --- migration
 
 
 @pytest.mark.parametrize(("detector", "rms", "maximum"), [("belle2-ita", 0.006, 0.035), ("kinematics", 0.010, 0.05)])

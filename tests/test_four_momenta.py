@@ -188,8 +188,8 @@ def test_frames_show_the_same_events(model: Model, channel: str) -> None:
     for prefix in prefixes:
         np.testing.assert_allclose(boosted(four(rest, prefix), u_B), four(upsilon, prefix), rtol=0.0, atol=1e-12)
         for other in prefixes:
-            invariants = [mass_squared(four(c, prefix) + four(c, other)) for c in (lab, upsilon)]
-            np.testing.assert_allclose(*invariants, rtol=0.0, atol=1e-10)
+            here, there = (mass_squared(four(c, prefix) + four(c, other)) for c in (lab, upsilon))
+            np.testing.assert_allclose(here, there, rtol=0.0, atol=1e-10)
 
 
 def test_q2_rec_is_that_of_the_written_hadron() -> None:

@@ -132,7 +132,7 @@ def test_weights_sum_to_the_expected_decays() -> None:
     assert columns_of(none, ["weight"])["weight"].sum() == pytest.approx(none.branching_fraction, rel=1e-9)
 
 
-# ------------------------------------------------------------------------------------------------- detector on a file
+# --- detector on a file
 
 
 def card(path: Path, **changes: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from four_vectors import (
     MILLION,
     Array,
     Columns,
+    Mask,
     azimuth,
     boosted,
     chi2_p,
@@ -96,7 +97,7 @@ class BreitWigner(Model):
         return (DecayMode("stable", 1.0, True, "none"),)
 
 
-# ---------------------------------------------------------------------------------------------------------------- q2
+# --- q2
 
 
 def q2_p(spectrum: Spectrum, q2: Array) -> float:
@@ -164,7 +165,7 @@ def test_linear_density_inside_a_cell(a: float, b: float) -> None:
     assert kolmogorov_p(x, lambda y: y * (2.0 * a + y * (b - a)) / (a + b)) >= ACCEPT
 
 
-# ------------------------------------------------------------------------------------------------- angle of the pair
+# --- angle of the pair
 
 
 @pytest.mark.parametrize(
@@ -203,7 +204,7 @@ def test_q2_and_angle_are_independent() -> None:
     assert q2_and_angle_p(sample.spectrum, columns["q2"], columns["cos_theta"]) >= ACCEPT
 
 
-# ---------------------------------------------------------------------------------------------- angles of a spin-1 K*
+# --- angles of a spin-1 K*
 
 C_EDGES = np.linspace(-1.0, 1.0, 11)
 PHI_EDGES = np.linspace(-math.pi, math.pi, 13)
@@ -348,7 +349,7 @@ def test_kst_without_a_pair() -> None:
     assert flat_p(phi, -math.pi, math.pi) >= ACCEPT
 
 
-# ---------------------------------------------------------------------------------------------------------- production
+# --- production
 
 
 def production_p(direction: Array) -> float:
@@ -409,7 +410,7 @@ def test_q2_rec_window() -> None:
     assert window_p(columns["q2"], columns["q2_rec"]) >= ACCEPT
 
 
-# ------------------------------------------------------------------------------------------------------------ cascades
+# --- cascades
 
 CASCADES = DarkHiggs(
     name="dark_higgs",
@@ -429,14 +430,14 @@ POLAR: Mapping[tuple[str, int], Quadratic] = {
 }
 
 
-def polar_angle(columns: Columns, rows: Array, parent: str, first: str, mass: float) -> Array:
+def polar_angle(columns: Columns, rows: Mask, parent: str, first: str, mass: float) -> Array:
     """Cosine of the first daughter against the flight direction of its parent in the X frame."""
     p = four(columns, parent)[rows]
     daughter, X = (in_rest_frame(four(columns, name)[rows], p, mass) for name in (first, "X"))
     return -dot(unit(daughter), unit(X))
 
 
-def plane_angle(columns: Columns, rows: Array) -> Array:
+def plane_angle(columns: Columns, rows: Mask) -> Array:
     """Angle between the decay planes of d1 and d2 in the X frame."""
     X, m_X = four(columns, "X")[rows], np.sqrt(columns["q2"][rows])
     d1, d11, d21 = (in_rest_frame(four(columns, name)[rows], X, m_X)[:, :3] for name in ("d1", "d11", "d21"))
@@ -493,7 +494,7 @@ def test_cascade_beside_a_kst() -> None:
     assert flat_p(plane_angle(columns, rows), -math.pi, math.pi) >= ACCEPT
 
 
-# ---------------------------------------------------------------------------------------------------------------- pole
+# --- pole
 
 
 def test_tau_pole() -> None:
@@ -511,7 +512,7 @@ def test_tau_pole() -> None:
     assert_allclose(cos_theta(chosen, "K"), chosen["cos_theta"], rtol=0.0, atol=1e-8)
 
 
-# ------------------------------------------------------------------------------------------------------ wrong samplers
+# --- wrong samplers
 
 
 def flat_azimuth() -> float:
@@ -592,7 +593,7 @@ def test_wrong_samplers_are_caught(wrong: Callable[[], float]) -> None:
     assert wrong() < ACCEPT
 
 
-# ------------------------------------------------------------------------------------------------------- leaf samplers
+# --- leaf samplers
 
 DRAWS = 60_000
 

@@ -1,0 +1,37 @@
+"""The benchmarks run, at a hundredth of their size; their limits are judged on an idle machine only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from benchmarks import common, kernel, memory, root_output
+
+
+def test_kernel() -> None:
+    """One positive figure for each chain."""
+    rows = kernel.measure(events=1300)
+    assert len(rows) == len(common.CHAINS)
+    assert all(row.measured > 0.0 for row in rows)
+
+
+def test_root_output() -> None:
+    """End to end cannot be faster than writing alone by much."""
+    (row,) = root_output.measure(events=52_000, repeats=1)
+    assert 0.0 < row.ratio < 2.0
+
+
+def test_memory() -> None:
+    """A small run stays below the limit."""
+    rows = memory.measure(null_events=10**6, root_events=10**5)
+    assert all(row.met for row in rows)
+
+
+@pytest.mark.parametrize(("ratio", "met"), [(0.5, True), (2.0, False)])
+def test_verdict(ratio: float, met: bool) -> None:
+    """A figure above its limit is missed."""
+    assert common.Row("a", ratio, "s", 1.0, "limit", at_most=1.0).met is met
