@@ -126,6 +126,7 @@ def response(detector: Detector, channel: Channel, constants: Constants, sqrt_s:
     scale, offset, slope = 1.0, 0.0, 0.0
     if detector.name == "belle2-ita":
         scale, offset, slope = _effective_momentum(ita["p_B"], sqrt_s, channel.m_B(constants), channel.m_H(constants))
+        offset += ita["q2_rec_shift"]
     table = _efficiency(detector)
     sigma = table.sigma if detector.sigma_q2_rec is None else np.full_like(table.q2, detector.sigma_q2_rec)
     flat_min, flat_max = ita["misreconstruction_range"]

@@ -162,9 +162,8 @@ def test_mean_p_invisible_is_that_of_the_rates() -> None:
     assert unseen is not None
     columns = bkgen.generate(card).numpy()
     assert within(columns["p_invisible"], float(unseen(np.array([M_A**2]))[0]))
-    values = {quantity.name: quantity.value for quantity in bkgen.rates(card)}
-    unseen_rate, rate = np.float64(values["BR(B+ -> K+ inv)"]), np.float64(values["BR(B+ -> K+ a)"])
-    assert within(columns["p_invisible"], float(unseen_rate / rate))
+    values = {quantity.name: quantity.value for quantity in bkgen.rates(card) if isinstance(quantity.value, float)}
+    assert within(columns["p_invisible"], values["BR(B+ -> K+ inv)"] / values["BR(B+ -> K+ a)"])
 
 
 def test_lifetime_limits() -> None:

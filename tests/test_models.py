@@ -71,7 +71,7 @@ POINTS: dict[str, Model] = {
     "ALP, stable": alp(C_q=0.0, C_V_sb=1.0),
     **{f"continuum, {t}": continuum(topology=t, m_d=0.1) for t in TOPOLOGIES},
     "continuum, line": continuum(m_line=2.0, line_fraction=0.3),
-    **{f"kst_toy, {t}": KstToy(name="kst_toy", topology=t) for t in TOPOLOGIES},
+    **{f"kst_toy, {t}": KstToy(name="kst_toy", topology=t, m_d=0.1) for t in TOPOLOGIES},
 }
 every_point = pytest.mark.parametrize("model", POINTS.values(), ids=POINTS.keys())
 

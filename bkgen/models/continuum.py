@@ -41,6 +41,7 @@ class Continuum(Model):
         q2_min, q2_max = self._range(channel, inputs)
         if np.polynomial.polynomial.polyval(np.linspace(-1.0, 1.0, 2001), (1.0, self.h1, self.h2)).min() < 0.0:
             yield Problem(("h1",), "1 + h1 c + h2 c^2 must not be negative for c in [-1, 1]", self.h1)
+        yield from massless_cascade(self.topology, self.m_d)
         if self.line_fraction > 0.0 and self.m_line is None:
             yield Problem(("m_line",), "required with line_fraction")
         if self.m_line is not None and not q2_min <= self.m_line**2 < q2_max:
@@ -84,6 +85,12 @@ def toy_mode(topology: Topology, m_d: float) -> DecayMode:
     sine_squared = (0.75, 0.0, -0.75)
     codes, masses = (55, 55, 14, -14, 16, -16), (m_d, m_d, 0.0, 0.0, 0.0, 0.0)
     return DecayMode("d1 d2 -> 4 nu", 1.0, True, "cascade", codes, masses, (sine_squared, sine_squared))
+
+
+def massless_cascade(topology: Topology, m_d: float) -> Iterator[Problem]:
+    """A second step needs massive parents."""
+    if topology == "cascade" and m_d == 0.0:
+        yield Problem(("m_d",), "must be positive with topology: cascade, massless particles do not decay", m_d)
 
 
 def beta_density(x: Array, a: float, b: float) -> Array:

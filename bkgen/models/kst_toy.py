@@ -14,7 +14,7 @@ from ..formfactors import Inputs
 from ..spectrum import Array, Spectrum, integrated
 from ..units import width_from_lifetime
 from .base import Model, parameter
-from .continuum import beta_density, toy_mode
+from .continuum import beta_density, massless_cascade, toy_mode
 
 _NAMES = ("J1s", "J1c", "J2s", "J2c", "J3", "J4", "J5", "J6s", "J6c", "J7", "J8", "J9")
 
@@ -52,6 +52,7 @@ class KstToy(Model):
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """The angular density must not be negative anywhere."""
         yield from super().check(channel, inputs)
+        yield from massless_cascade(self.topology, self.m_d)
         grid = np.linspace(-1.0, 1.0, 41)
         phi = np.linspace(-np.pi, np.pi, 81)
         if angular_density(self.J, *np.meshgrid(grid, grid, phi)).min() < 0.0:
