@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .card import Card
 from .channels import Channel
-from .formfactors import Inputs
+from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
 from .spectrum import Array
@@ -26,12 +26,11 @@ def rates(card: Card) -> list[Quantity]:
     Uncertainties are those of the form factors, propagated linearly along the principal axes of their covariance;
     widths of the mediator do not depend on them.
     """
-    inputs = card.physics_inputs
-    form_factors = inputs.form_factor(card.decay.transition) if card.decay.transition in inputs.form_factors else None
     source = card.model.describe_name()
+    form_factors = _form_factors(card)
     if form_factors is not None:
         source += f", form factors {form_factors.name}"
-    central = branching_fractions(card, inputs)
+    central = branching_fractions(card, card.physics_inputs)
     errors = form_factor_uncertainties(card, lambda varied: branching_fractions(card, varied))
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
     return quantities + _mediator_quantities(card)
@@ -57,15 +56,21 @@ def _whole_range(q2_range: tuple[float, float]) -> tuple[float, float]:
 
 def form_factor_uncertainties(card: Card, values: Callable[[Inputs], dict[str, float]]) -> dict[str, float]:
     """One-sigma form-factor uncertainty of each value: sqrt(sum_i ((v(+i) - v(-i))/2)^2) over the eigen-directions."""
-    inputs, transition = card.physics_inputs, card.decay.transition
-    if transition not in inputs.form_factors:
+    form_factors = _form_factors(card)
+    if form_factors is None or form_factors.covariance is None:
         return {}
+    inputs, transition = card.physics_inputs, card.decay.transition
     variance: dict[str, float] = {}
-    for shift in inputs.form_factor(transition).eigen_shifts():
+    for shift in form_factors.eigen_shifts():
         up, down = values(inputs.with_shift(transition, shift)), values(inputs.with_shift(transition, -shift))
         for name in up:
             variance[name] = variance.get(name, 0.0) + (0.5 * (up[name] - down[name])) ** 2
     return {name: math.sqrt(value) for name, value in variance.items()}
+
+
+def _form_factors(card: Card) -> FormFactorSet | None:
+    """The set that the card's rates depend on."""
+    return card.physics_inputs.form_factors.get(card.decay.transition) if card.model.uses_form_factors else None
 
 
 def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs | None = None) -> Array:

@@ -48,6 +48,9 @@ class Model(Block, ABC):
     channels: ClassVar[tuple[str, ...]]
     """Names of the channels in which the model can be used."""
 
+    uses_form_factors: ClassVar[bool] = True
+    """Whether rates depend on form factors and have their uncertainties."""
+
     mediator: ClassVar[str] = "inv"
     """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
 

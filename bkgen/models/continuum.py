@@ -24,6 +24,8 @@ class Continuum(Model):
 
     channels: ClassVar[tuple[str, ...]] = ("B+ -> K+", "B0 -> K0")
 
+    uses_form_factors: ClassVar[bool] = False
+
     name: Literal["continuum"]
     branching_fraction: float = parameter("of the whole decay", gt=0, le=1, default=1e-5)
     a: float = parameter("power at the lower end", ge=0, le=8, default=0.5)

@@ -27,6 +27,8 @@ class KstToy(Model):
 
     channels: ClassVar[tuple[str, ...]] = ("B+ -> K*+", "B0 -> K*0", "Bs -> phi")
 
+    uses_form_factors: ClassVar[bool] = False
+
     name: Literal["kst_toy"]
     branching_fraction: float = parameter("of the whole decay", gt=0, le=1, default=1e-5)
     J1s: float = parameter("angular coefficient", default=0.9)
