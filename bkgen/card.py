@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import (
     BeforeValidator,
     Field,
@@ -53,7 +54,19 @@ from .yaml_reader import Document, from_mapping, read_document
 DEFAULT_LUMINOSITY = 362.0
 """Integrated luminosity of Belle II at the Y(4S) until 2022 [fb^-1]."""
 
-_OPTIONAL = ("form_factors", "inputs", "luminosity", "generate", "beam", "frame", "detector", "output")
+_OPTIONAL = (
+    "Kst_decay",
+    "form_factors",
+    "variation",
+    "variations",
+    "inputs",
+    "luminosity",
+    "generate",
+    "beam",
+    "frame",
+    "detector",
+    "output",
+)
 
 
 def _known_channel(value: Any) -> Any:
@@ -87,8 +100,18 @@ class Card(CardBlock):
     schema_version: Literal[1] = Field(alias="schema", description="version of the card format")
     model: Annotated[SerializeAsAny[Model], BeforeValidator(_select_model)] = setting("model of the invisible system")
     channel: Annotated[str, BeforeValidator(_known_channel)] = setting("decay channel")
+    Kst_decay: str | None = setting("decay of the K*: K+ pi- | K0 pi0 (K*0), K0 pi+ | K+ pi0 (K*+)", default=None)
     form_factors: Annotated[FormFactors, BeforeValidator(expand_form_factors)] = setting(
         "form-factor sets", default=FormFactors()
+    )
+    variation: tuple[float, ...] = Field(
+        default=(),
+        strict=False,
+        description="shift of the channel's form factors along the eigen-directions of their covariance, in sigma",
+    )
+    variations: Literal["none", "eigen"] = setting(
+        "eigen: branches weight_ff_<i>_up, _down with the form factors one sigma along each eigen-direction",
+        default="none",
     )
     inputs: Annotated[InputSet, BeforeValidator(check_input_set)] = setting("constants", default=InputSet())
     luminosity: float | None = setting(
@@ -123,15 +146,24 @@ class Card(CardBlock):
 
     @property
     def decay(self) -> Channel:
-        """The decay channel."""
-        return channels.channel(self.channel)
+        """The decay channel, with the chosen decay of the K*."""
+        channel = channels.channel(self.channel)
+        known = [decay.name for decay in channel.decays]
+        return channel.with_decay(self.Kst_decay) if self.Kst_decay in known else channel
 
     @cached_property
     def physics_inputs(self) -> Inputs:
         """Constants and form factors of this card."""
         constants = Constants.named(self.inputs.set, **self.inputs.overrides)
         sets = self.form_factors.sets().items()
-        return Inputs(constants, {transition: form_factor_set(name, transition) for transition, name in sets})
+        inputs = Inputs(constants, {transition: form_factor_set(name, transition) for transition, name in sets})
+        if not self.variation:
+            return inputs
+        transition = self.decay.transition
+        shifts = inputs.form_factor(transition).eigen_shifts()
+        padded = np.zeros(len(shifts))
+        padded[: len(self.variation)] = self.variation
+        return inputs.with_shift(transition, padded @ shifts)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
@@ -145,6 +177,11 @@ class Card(CardBlock):
 
     def problems(self) -> Iterator[Problem]:
         """Contradictions between keys, and what the model refuses at this point."""
+        yield from self._kst_decay_problems()
+        shifted = list(self._variation_problems())
+        yield from shifted
+        if shifted:
+            return
         constants = self.physics_inputs.constants
         yield from rule_problems(self.decay, constants, self.beam, self.frame, self.detector)
         yield from self.output.problems()
@@ -155,6 +192,27 @@ class Card(CardBlock):
             own = problem.path[:1] != ("channel",)
             path = ("model", *problem.path) if own else problem.path
             yield Problem(path, problem.message, problem.value)
+
+    def _kst_decay_problems(self) -> Iterator[Problem]:
+        decays = [decay.name for decay in self.decay.decays] if self.decay.prefix == "Kst" else []
+        if self.Kst_decay is not None and self.Kst_decay not in decays:
+            allowed = f"must be {' | '.join(decays)}" if decays else f"there is no K* in {self.channel}, leave it out"
+            yield Problem(("Kst_decay",), f"{allowed}{suggestion(self.Kst_decay, decays)}", self.Kst_decay)
+
+    def _variation_problems(self) -> Iterator[Problem]:
+        """A variation needs a set with covariance, and at most one number for each of its parameters."""
+        if not self.variation and self.variations == "none":
+            return
+        key = "variation" if self.variation else "variations"
+        name = self.form_factors.sets().get(self.decay.transition)
+        form_factors = None if name is None else form_factor_set(name, self.decay.transition)
+        if not self.model.uses_form_factors:
+            yield Problem((key,), f"model {self.model.describe_name()} does not use form factors")
+        elif form_factors is None or form_factors.covariance is None:
+            yield Problem((key,), f"the form factors {name} have no covariance", name)
+        elif len(self.variation) > len(form_factors.parameters):
+            count = len(form_factors.parameters)
+            yield Problem((key,), f"{name} has {count} eigen-directions, found {len(self.variation)} numbers")
 
     def resolved(self) -> dict[str, Any]:
         """The card with every default filled in, as JSON values, from which `card_from_dict` rebuilds it."""

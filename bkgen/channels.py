@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .constants import Constants
 from .errors import InputError, Problem, suggestion
@@ -15,6 +15,18 @@ class Daughter:
     prefix: str
     pdg: int
     mass_name: str
+
+
+@dataclass(frozen=True)
+class HadronDecay:
+    """A decay of the K* or phi.
+
+    fraction: its branching fraction, for the metadata only (isospin for the K*; None where none is given).
+    """
+
+    name: str
+    daughters: tuple[Daughter, Daughter]
+    fraction: float | None
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,22 @@ class Channel:
     spin: int
     transition: str
     production: str | None
-    daughters: tuple[Daughter, ...] = ()
+    decays: tuple[HadronDecay, ...] = ()
+
+    @property
+    def decay(self) -> HadronDecay | None:
+        """The decay of the hadron that is generated, the first of `decays`; None for a stable one."""
+        return self.decays[0] if self.decays else None
+
+    @property
+    def daughters(self) -> tuple[Daughter, ...]:
+        """Daughters of the hadron, none for a stable one."""
+        return self.decay.daughters if self.decay else ()
+
+    def with_decay(self, name: str) -> Channel:
+        """The channel with the hadron decaying to `name`; raises KeyError for a decay it does not have."""
+        chosen = {decay.name: decay for decay in self.decays}[name]
+        return replace(self, decays=(chosen, *(d for d in self.decays if d is not chosen)))
 
     @property
     def n_angular(self) -> int:
@@ -63,26 +90,27 @@ class Channel:
         return (self.m_B(constants) - self.m_H(constants)) ** 2
 
 
-# The K* decays in its isospin 2/3 mode.
+def _kstar_decay(K: str, pi: str, fraction: float) -> HadronDecay:
+    kaons = {"K+": (321, "m_Kp"), "K0": (311, "m_K0")}
+    pions = {"pi+": (211, "m_pip"), "pi-": (-211, "m_pip"), "pi0": (111, "m_pi0")}
+    return HadronDecay(f"{K} {pi}", (Daughter("Kst_K", *kaons[K]), Daughter("Kst_pi", *pions[pi])), fraction)
+
+
+_KSTAR_PLUS = (_kstar_decay("K0", "pi+", 2.0 / 3.0), _kstar_decay("K+", "pi0", 1.0 / 3.0))
+_KSTAR_ZERO = (_kstar_decay("K+", "pi-", 2.0 / 3.0), _kstar_decay("K0", "pi0", 1.0 / 3.0))
+_PHI = (HadronDecay("K+ K-", (Daughter("phi_Kp", 321, "m_Kp"), Daughter("phi_Km", -321, "m_Kp")), None),)
+
+# The first decay of a hadron is its default: isospin 2/3 for the K*.
 CHANNELS: dict[str, Channel] = {
     channel.name: channel
     for channel in (
         Channel("B+ -> K+", 521, "m_Bp", "tau_Bp", "K", 321, "m_Kp", 0, "K", "f_pm"),
         Channel("B0 -> K0", 511, "m_B0", "tau_B0", "K", 311, "m_K0", 0, "K", "f_00"),
-        Channel(
-            "B+ -> K*+", 521, "m_Bp", "tau_Bp", "Kst", 323, "m_Kstp", 1, "Kst", "f_pm",
-            (Daughter("Kst_K", 311, "m_K0"), Daughter("Kst_pi", 211, "m_pip")),
-        ),
-        Channel(
-            "B0 -> K*0", 511, "m_B0", "tau_B0", "Kst", 313, "m_Kst0", 1, "Kst", "f_00",
-            (Daughter("Kst_K", 321, "m_Kp"), Daughter("Kst_pi", -211, "m_pip")),
-        ),
-        Channel(
-            "Bs -> phi", 531, "m_Bs", "tau_Bs", "phi", 333, "m_phi", 1, "phi", None,
-            (Daughter("phi_Kp", 321, "m_Kp"), Daughter("phi_Km", -321, "m_Kp")),
-        ),
+        Channel("B+ -> K*+", 521, "m_Bp", "tau_Bp", "Kst", 323, "m_Kstp", 1, "Kst", "f_pm", _KSTAR_PLUS),
+        Channel("B0 -> K*0", 511, "m_B0", "tau_B0", "Kst", 313, "m_Kst0", 1, "Kst", "f_00", _KSTAR_ZERO),
+        Channel("Bs -> phi", 531, "m_Bs", "tau_Bs", "phi", 333, "m_phi", 1, "phi", None, _PHI),
     )
-}  # fmt: skip
+}
 
 
 def channel(name: str) -> Channel:

@@ -30,6 +30,7 @@ from .models.base import Model
 from .spectrum import Spectrum, integrated
 from .streams import Purpose, stream
 from .units import width_from_lifetime
+from .variations import Angles, Variation
 
 if TYPE_CHECKING:
     import awkward
@@ -71,6 +72,7 @@ class Job:
     detector: Detector = field(default_factory=Detector)
     dtype: Literal["float64", "float32"] = "float64"
     columns: Literal["all", "slim"] = "all"
+    variations: dict[str, Inputs] = field(default_factory=dict)  # branch weight_<name> -> other inputs
 
 
 @dataclass(frozen=True)
@@ -378,6 +380,13 @@ class Sample:
             row_vertex=layout.vertex,
         )
 
+    @cached_property
+    def variations(self) -> dict[str, Variation]:
+        """Other inputs by the name of their weight branch."""
+        job = self.job
+        spectra = {name: job.model.spectrum(job.channel, inputs) for name, inputs in job.variations.items()}
+        return {f"weight_{name}": Variation(self.spectrum, spectrum) for name, spectrum in spectra.items()}
+
     @property
     def n_chunks(self) -> int:
         """Number of chunks of the sample."""
@@ -392,6 +401,7 @@ class Sample:
         scalars = [n for n in floats if n.rpartition("_")[2] not in _COMPONENTS and n not in _VERTEX]
         wide = np.dtype(self.job.dtype)
         types: dict[str, np.dtype[Any]] = dict.fromkeys(scalars, wide)
+        types |= dict.fromkeys((f"weight_{name}" for name in self.job.variations), wide)
         types |= {"accepted": np.dtype(np.bool_), "mode": np.dtype(np.int16), "eta_bin": np.dtype(np.int8)}
         return types | dict.fromkeys((n for n in floats if n not in types), wide)
 
@@ -407,11 +417,26 @@ class Sample:
             rows[Row.Q2], rows[Row.Q2_REC], rows[Row.INVISIBLE], rows[Row.EFFICIENCY], eta_bin, accepted,
         )  # fmt: skip
         integers = {"accepted": accepted, "mode": rows[Row.MODE].astype(np.int16), "eta_bin": eta_bin}
+        made = {**integers, **self._variation_weights(rows)}
         columns = {
-            name: integers[name] if name in integers else rows[self.layout.floats[name]].astype(dtype, copy=False)
+            name: (made[name] if name in made else rows[self.layout.floats[name]]).astype(dtype, copy=False)
             for name, dtype in self.branches.items()
         }
         return EventBatch(columns, k)
+
+    def _variation_weights(self, rows: Array) -> dict[str, Array]:
+        if not self.job.variations:
+            return {}
+        free = np.array([mode.topology in ("pair", "cascade") for mode in self.modes])
+        row = self.layout.angles
+        events = Angles(
+            q2=rows[Row.Q2],
+            c=rows[Row.COS_THETA],
+            c_K=rows[row] if row >= 0 else None,
+            phi=rows[row + 1] if row >= 0 else None,
+            undefined=~free[rows[Row.MODE].astype(np.int64)],
+        )
+        return {name: self.weight * variation.ratio(events) for name, variation in self.variations.items()}
 
     def new_buffer(self) -> Array:
         """Memory for one chunk."""
@@ -423,7 +448,7 @@ class Sample:
 
     def stream_chunks(self, workers: int = 1) -> Iterator[tuple[EventBatch, bytes]]:
         """As `chunks`, each with its digest, in memory that is used again: a batch is valid until the next one."""
-        _ = self.plan, self.response  # evaluated once, before the threads
+        _ = self.plan, self.response, self.variations  # evaluated once, before the threads
         free: deque[Array] = deque()
 
         def work(k: int) -> tuple[EventBatch, bytes, Array]:

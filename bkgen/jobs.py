@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .card import Card
 from .detector_presets import Detector
+from .formfactors import Inputs
 from .generator import Beam, Job, Sample
 
 
@@ -23,7 +24,22 @@ def job_of(card: Card) -> Job:
         detector=detector,
         dtype=card.output.dtype,
         columns=card.output.columns,
+        variations=_eigen_variations(card),
     )
+
+
+def _eigen_variations(card: Card) -> dict[str, Inputs]:
+    """ff_<i>_up and ff_<i>_down: form factors one sigma along each eigen-direction, i from 1, largest first."""
+    if card.variations == "none":
+        return {}
+    inputs, transition = card.physics_inputs, card.decay.transition
+    shifts = enumerate(inputs.form_factor(transition).eigen_shifts(), start=1)
+    pairs = {f"ff_{i}": shift for i, shift in shifts}
+    return {
+        f"{name}_{direction}": inputs.with_shift(transition, sign * shift)
+        for name, shift in pairs.items()
+        for direction, sign in (("up", 1.0), ("down", -1.0))
+    }
 
 
 def sample_of(card: Card) -> Sample:

@@ -41,6 +41,26 @@ def integrated(coefficients: Array) -> Array:
     return np.asarray(0.75 * (2.0 * g[..., 0] + g[..., 1]) - 0.25 * (2.0 * g[..., 2] + g[..., 3]))
 
 
+def angular_functions(c: Array, c_K: Array | None = None, phi: Array | None = None) -> Array:
+    """(n, 3) powers of c, or (n, 12) functions f_i(c, c_K, phi): the density is their product with the coefficients.
+
+    Source: arXiv:0811.1214 eq. (3.10), without the factor 9/(32 pi).
+    """
+    if c_K is None or phi is None:
+        return np.stack([np.ones_like(c), c, c**2], axis=-1)
+    s, s_K = np.sqrt(1.0 - c**2), np.sqrt(1.0 - c_K**2)
+    sK2, cK2, cos_2 = s_K**2, c_K**2, 2.0 * c**2 - 1.0
+    mixed = 2.0 * s_K * c_K * s
+    J4, J5, J7, J8 = (
+        2.0 * mixed * c * np.cos(phi),
+        mixed * np.cos(phi),
+        mixed * np.sin(phi),
+        2.0 * mixed * c * np.sin(phi),
+    )
+    J3, J9 = sK2 * s**2 * np.cos(2.0 * phi), sK2 * s**2 * np.sin(2.0 * phi)
+    return np.stack([sK2, cK2, sK2 * cos_2, cK2 * cos_2, J3, J4, J5, sK2 * c, cK2 * c, J7, J8, J9], axis=-1)
+
+
 def isotropic(width: ArrayLike) -> Array:
     """Coefficients (..., 3) of a flat cos(theta) distribution with that width."""
     w = np.asarray(width, dtype=np.float64)
@@ -103,7 +123,7 @@ class Continuum:
         self.density = density
         self._segments = segments
         self.nodes = nodes
-        self.coefficients = self._evaluate(nodes)
+        self.coefficients = self.at(nodes)
         self.masses = self._integrate(nodes[:-1], nodes[1:])
         self._cumulative = np.concatenate([[0.0], np.cumsum(self.masses)])
         self._validate()
@@ -120,8 +140,8 @@ class Continuum:
             bad = self.nodes[_negative_angles(self.coefficients)][0]
             raise ValueError(f"the angular density is negative for some angle at q2 = {bad:.6g} GeV^2")
 
-    def _evaluate(self, q2: Array) -> Array:
-        """Coefficients at q2, kept off the end points where formulas may be 0/0."""
+    def at(self, q2: Array) -> Array:
+        """Coefficients (n, 3|12) [GeV^-1] at q2 (n,), kept off the end points where formulas may be 0/0."""
         lower, upper = self._segments[0], self._segments[-1]
         margin = _EDGE * (upper - lower)
         return np.asarray(self.density(np.clip(q2, lower + margin, upper - margin)), dtype=np.float64)
@@ -129,7 +149,7 @@ class Continuum:
     def width(self, q2: Array) -> Array:
         """dGamma/dq2 [GeV^-1] at q2, 0 outside the range."""
         inside = (q2 >= self._segments[0]) & (q2 <= self._segments[-1])
-        return np.where(inside, integrated(self._evaluate(q2)), 0.0)
+        return np.where(inside, integrated(self.at(q2)), 0.0)
 
     def _integrate(self, a: Array, b: Array, weight: Density | None = None) -> Array:
         """Integral of dGamma/dq2 (times weight) over [a_i, b_i], each inside one segment.
@@ -149,7 +169,7 @@ class Continuum:
             far, (0.5 * (a + b))[:, None] + half * _GAUSS_X, lower[:, None] + span[:, None] * np.sin(0.5 * t) ** 2
         )
         jacobian = np.where(far, half, half_t[:, None] * 0.5 * span[:, None] * np.sin(t))
-        values = integrated(self._evaluate(q2.ravel())).reshape(q2.shape) * jacobian
+        values = integrated(self.at(q2.ravel())).reshape(q2.shape) * jacobian
         if weight is not None:
             values = values * weight(q2.ravel()).reshape(q2.shape)
         return np.asarray(values @ _GAUSS_W)

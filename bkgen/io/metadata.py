@@ -83,6 +83,9 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         "particles": particles,
         "branches": {name: str(dtype) for name, dtype in sample.branches.items()},
         "warnings": list(job.model.warnings(channel, job.inputs)),
+        "hadron_decay": None
+        if channel.decay is None
+        else {"name": channel.decay.name, "fraction": channel.decay.fraction},
         "units": UNITS,
         "notes": NOTES,
         "written": {"time": datetime.now(UTC).isoformat(timespec="seconds"), "host": platform.node()},

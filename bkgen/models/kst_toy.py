@@ -11,7 +11,7 @@ from ..channels import Channel
 from ..dark_matter import DecayMode
 from ..errors import Problem
 from ..formfactors import Inputs
-from ..spectrum import Array, Spectrum, integrated
+from ..spectrum import Array, Spectrum, angular_functions, integrated
 from ..units import width_from_lifetime
 from .base import Model, parameter
 from .continuum import beta_density, massless_cascade, toy_mode
@@ -79,12 +79,4 @@ class KstToy(Model):
 
 def angular_density(J: Array, c: Array, c_K: Array, phi: Array) -> Array:
     """sum_i J_i f_i(c, c_K, phi) of arXiv:0811.1214 eq. (3.10), without the factor 9/(32 pi)."""
-    s, s_K = np.sqrt(1.0 - c**2), np.sqrt(1.0 - c_K**2)
-    sin_2theta, sin_2theta_K, cos_2theta = 2.0 * s * c, 2.0 * s_K * c_K, 2.0 * c**2 - 1.0
-    return np.asarray(
-        (J[0] + J[2] * cos_2theta + J[7] * c) * s_K**2
-        + (J[1] + J[3] * cos_2theta + J[8] * c) * c_K**2
-        + (J[4] * np.cos(2.0 * phi) + J[11] * np.sin(2.0 * phi)) * s_K**2 * s**2
-        + (J[5] * np.cos(phi) + J[10] * np.sin(phi)) * sin_2theta_K * sin_2theta
-        + (J[6] * np.cos(phi) + J[9] * np.sin(phi)) * sin_2theta_K * s
-    )
+    return np.asarray(angular_functions(c, c_K, phi) @ J)
