@@ -112,7 +112,7 @@ def region_a(card: Card) -> RegionA:
     after = postfit(free)
     unit_signal = free.minimum.evaluation.unit_signal
     model = None
-    if poi_of(card) == "np":
+    if poi_of(card) != "sm":
         model = P @ (unit_signal * point(card).template)
     return RegionA(
         data=P @ _observed(),
@@ -170,7 +170,8 @@ def _draw_region_a(axes: Axes, a: RegionA, name: str) -> None:
     axes.stairs(a.signal, edges, color="0.4", label=r"SM $\times\ \mu$ (free fit)")
     axes.stairs(a.sm, edges, label=r"SM, $\mu = 1$", color=_SM)
     if a.model is not None:
-        axes.stairs(a.sm + a.model, edges, label=f"SM + {name}", color=_MODEL)
+        total = a.model if name == "wet" else a.sm + a.model
+        axes.stairs(total, edges, label=name if name == "wet" else f"SM + {name}", color=_MODEL)
     axes.errorbar(x, a.data - a.background, np.sqrt(a.data), fmt="ko", capsize=2, label="data - post-fit background")
     pairs = pairwise(Q2_REC_EDGES)
     axes.set_xticks(x, [f"{lower:g} to {upper:g}" for lower, upper in pairs])

@@ -39,15 +39,20 @@ def point(card: Card) -> Point:
         raise InputError(Problem(("channel",), f"the published likelihood is for {CHANNEL} only", card.channel))
     bins = invisible_branching(card, official().edges)
     total = branching_fractions(card, card.physics_inputs)[f"BR({card.channel} inv)"]
-    return Point(total, template(bins), max(0.0, 1.0 - float(np.sum(bins)) / total))
+    # a total amplitude replaces the SM, also in the events without a generated q2
+    column_0 = 1.0 if poi_of(card) == "wet" else 0.0
+    return Point(total, template(bins, column_0), max(0.0, 1.0 - float(np.sum(bins)) / total))
 
 
 def poi_of(card: Card) -> Poi:
-    """What is fitted: mu_SM for the Standard Model itself, mu_NP on top of the SM otherwise.
+    """What is fitted: mu_SM for `sm`, the strength of the total for `wet`, mu_NP on top of the SM otherwise.
 
     Raises InputError for the tau long-distance part, which the likelihood holds in its background.
     """
-    if card.model.describe_name() != "sm":
+    name = card.model.describe_name()
+    if name == "wet":
+        return "wet"
+    if name != "sm":
         return "np"
     if getattr(card.model, "component", None) == "long_distance":
         message = "the likelihood holds the tau long-distance part in its background: it cannot be fitted"

@@ -157,7 +157,7 @@ class Card(CardBlock):
         constants = Constants.named(self.inputs.set, **self.inputs.overrides)
         sets = self.form_factors.sets().items()
         inputs = Inputs(constants, {transition: form_factor_set(name, transition) for transition, name in sets})
-        if not self.variation:
+        if not self.variation or any(self._variation_problems()):
             return inputs
         transition = self.decay.transition
         shifts = inputs.form_factor(transition).eigen_shifts()
@@ -178,10 +178,7 @@ class Card(CardBlock):
     def problems(self) -> Iterator[Problem]:
         """Contradictions between keys, and what the model refuses at this point."""
         yield from self._kst_decay_problems()
-        shifted = list(self._variation_problems())
-        yield from shifted
-        if shifted:
-            return
+        yield from self._variation_problems()
         constants = self.physics_inputs.constants
         yield from rule_problems(self.decay, constants, self.beam, self.frame, self.detector)
         yield from self.output.problems()

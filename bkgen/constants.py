@@ -75,6 +75,8 @@ class Constants:
     VtbVts: float
     Vub: float
     Vus_f_K: float
+    Vus: float
+    f_Kst: float
     f_B: float
     f_pm: float
     f_00: float

@@ -22,7 +22,7 @@ from .channels import Channel
 from .dark_matter import DecayMode, Widths
 from .detector import Response, detect, response
 from .detector_presets import Detector
-from .errors import InputError, RunError
+from .errors import InputError, Problem, RunError
 from .formfactors import Inputs
 from .kernels import Frame, Plan, Row, Topology, fill
 from .kinematics import two_body_momentum
@@ -273,6 +273,9 @@ class Sample:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        refusal = job.model.events_refused(job.channel)
+        if refusal is not None:
+            raise InputError(Problem(("model",), refusal))
         self.spectrum = job.model.spectrum(job.channel, job.inputs)
         self.modes = job.model.modes(job.inputs)
         self.widths: Widths | None = job.model.widths(job.inputs)

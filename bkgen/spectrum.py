@@ -25,7 +25,7 @@ Density = Callable[[Array], Array]
 MAX_CELLS = 4096
 _CELLS = 1024
 _PEAK_NODES = 1024
-_GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(12)
+_GAUSS_X, _GAUSS_W = np.polynomial.legendre.leggauss(8)
 _FAR = 0.05  # width of a cell over its distance to the ends of its segment below which a square root is smooth
 _EDGE = 1e-13  # the density is never evaluated closer to an end point than this fraction of its segment
 

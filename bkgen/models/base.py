@@ -32,6 +32,15 @@ def parameter(
     return Field(default=default, description=doc, json_schema_extra={"unit": unit}, **given)
 
 
+Complex = float | tuple[float, float]
+"""A coupling in a card: a number, or [re, im]."""
+
+
+def as_complex(value: Complex) -> complex:
+    """The number that a card gives as a number or as [re, im]."""
+    return complex(*value) if isinstance(value, tuple) else complex(value)
+
+
 class Block(BaseModel):
     """A group of parameters inside a model; infinities and NaN are refused."""
 
@@ -75,6 +84,10 @@ class Model(Block, ABC):
             yield Problem(
                 ("channel",), f"model {self.describe_name()} has no {channel.name}, only {' | '.join(self.channels)}"
             )
+
+    def events_refused(self, channel: Channel) -> str | None:
+        """Why events of this point cannot be generated although its rate is known, or None."""
+        return None
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
         """One line for each approximation that is used outside its range."""

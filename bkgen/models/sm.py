@@ -1,4 +1,4 @@
-"""The Standard Model: B -> K nu nubar."""
+"""The Standard Model: B -> K(*) nu nubar."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-import numpy as np
-
-from ..channels import Channel
+from ..channels import CHANNELS, Channel
+from ..currents import neutrino_pairs
 from ..dark_matter import DecayMode
 from ..errors import Problem
 from ..formfactors import Inputs
-from ..kinematics import kallen_sqrt, long_distance_q2_max
-from ..spectrum import Array, Spectrum, isotropic
+from ..kinematics import long_distance_q2_max
+from ..spectrum import Array, Spectrum, isotropic, longitudinal
 from ..units import width_from_lifetime
 from .base import Model, parameter
 
@@ -21,15 +20,15 @@ _NEUTRINOS = {"e": 12, "mu": 14, "tau": 16}
 
 
 class StandardModel(Model):
-    """B -> K nu nubar in the Standard Model, short distance (Z penguin and box) or tau long distance.
+    """B -> K(*) nu nubar in the Standard Model, short distance (Z penguin and box) or tau long distance.
 
-    Source: short distance arXiv:2207.13371 eq. (4), equal to arXiv:2402.05901 eq. (3.10);
-    long distance B+ -> tau+ nu, tau+ -> K+ nubar with the tau on shell, arXiv:2207.13371 eq. (7).
     The two parts do not interfere at the accuracy of either and are separate components; Belle II counts the second
-    one as background.
+    one as background.  In B+ -> K*+ the long-distance part is known as a rate only.
+    Source: short distance arXiv:2207.13371 eq. (4) and arXiv:1409.4557, long distance arXiv:0908.1174 eq. (5) and
+    arXiv:2207.13371 eq. (7).
     """
 
-    channels: ClassVar[tuple[str, ...]] = ("B+ -> K+", "B0 -> K0")
+    channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
     mediator: ClassVar[str] = "nu nubar"
 
     name: Literal["sm"]
@@ -40,11 +39,17 @@ class StandardModel(Model):
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """The tau long-distance part exists for the B+ only."""
         yield from super().check(channel, inputs)
-        if self.component == "long_distance" and channel.name != "B+ -> K+":
-            yield Problem(("component",), "the tau long-distance part exists in B+ -> K+ only", self.component)
+        if self.component == "long_distance" and channel.B_pdg != 521:
+            yield Problem(("component",), "the tau long-distance part exists for the B+ only", self.component)
+
+    def events_refused(self, channel: Channel) -> str | None:
+        """The shape of B+ -> K*+ nu nubar through a tau depends on the K* polarisation, which is not modelled."""
+        if self.component == "long_distance" and channel.spin == 1:
+            return "the tau long-distance part of B+ -> K*+ is known as a rate only"
+        return None
 
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
-        """Spectrum in q2 with the angle of the neutrino."""
+        """Spectrum in q2 with the angles of neutrino and K*."""
         if self.component == "long_distance":
             return _long_distance(channel, inputs)
         return Spectrum.from_density(
@@ -56,25 +61,24 @@ class StandardModel(Model):
         if self.component == "long_distance":
             pole = inputs.constants.m_tau
             return (DecayMode("nu_tau nu_tau~", 1.0, True, "pole", (16, -16), (0.0, 0.0), pole_mass=pole),)
-        return tuple(
-            DecayMode(f"nu_{flavour} nu_{flavour}~", 1.0 / 3.0, True, "pair", (code, -code), (0.0, 0.0))
-            for flavour, code in _NEUTRINOS.items()
-        )
+        return neutrino_modes()
+
+
+def neutrino_modes() -> tuple[DecayMode, ...]:
+    """Pairs of three massless flavours in equal parts."""
+    return tuple(
+        DecayMode(f"nu_{flavour} nu_{flavour}~", 1.0 / 3.0, True, "pair", (code, -code), (0.0, 0.0))
+        for flavour, code in _NEUTRINOS.items()
+    )
 
 
 def short_distance_density(q2: Array, channel: Channel, inputs: Inputs) -> Array:
-    """(n, 3) angular coefficients [GeV^-1] of the short-distance width, summed over three flavours.
+    """(n, 3) or (n, 12) angular coefficients [GeV^-1] of the short-distance width, summed over three flavours.
 
-    dGamma/dq2 = G_F^2 alpha^2 |VtbVts|^2 X_t^2/(256 pi^5 s2w^2 m_B^3) kallen^(3/2) f_plus^2; angle (3/4) sin^2.
+    For K: G_F^2 alpha^2 |VtbVts|^2 X_t^2/(256 pi^5 s2w^2 m_B^3) kallen^(3/2) f_plus^2 times (3/4) sin^2 theta.
     Source: arXiv:2402.05901 eq. (3.10), arXiv:2207.13371 eq. (4).
     """
-    c = inputs.constants
-    m_B, m_K = channel.m_B(c), channel.m_H(c)
-    f_plus = inputs.form_factor(channel.transition).f_plus(q2)
-    lambda_sqrt = kallen_sqrt(m_B, m_K, np.sqrt(q2))
-    coupling = (c.G_F * c.alpha_MZ * c.VtbVts * c.C_SM_nu) ** 2
-    width = coupling / (256.0 * math.pi**5 * m_B**3) * lambda_sqrt**3 * f_plus**2
-    return 0.75 * np.stack([width, np.zeros_like(width), -width], axis=-1)
+    return neutrino_pairs(q2, channel, inputs, inputs.constants.C_SM_nu)
 
 
 def long_distance_width(channel: Channel, inputs: Inputs) -> float:
@@ -91,9 +95,29 @@ def long_distance_width(channel: Channel, inputs: Inputs) -> float:
     return coupling * phase_space / (128.0 * math.pi**2 * m_B**3 * Gamma_tau)
 
 
+def long_distance_width_Kst(channel: Channel, inputs: Inputs) -> float:
+    """Width [GeV] of B+ -> tau+ nu_tau, tau+ -> K*+ nubar_tau: Gamma(B -> tau nu) BR(tau -> K* nu).
+
+    G_F^2 |Vub|^2 f_B^2 m_B m_tau^2 (1 - m_tau^2/m_B^2)^2/(8 pi) times
+    G_F^2 |Vus|^2 f_K*^2 m_tau^3 (1 - r)^2 (1 + 2 r)/(16 pi Gamma_tau), r = m_K*^2/m_tau^2.  Source: arXiv:0908.1174.
+    """
+    c = inputs.constants
+    m_B, m_tau = channel.m_B(c), c.m_tau
+    r, x = (channel.m_H(c) / m_tau) ** 2, (m_tau / m_B) ** 2
+    to_tau = (c.G_F * c.Vub * c.f_B * m_tau * (1.0 - x)) ** 2 * m_B / (8.0 * math.pi)
+    to_Kst = (c.G_F * c.Vus * c.f_Kst * (1.0 - r)) ** 2 * m_tau**3 * (1.0 + 2.0 * r) / (16.0 * math.pi)
+    return to_tau * to_Kst / width_from_lifetime(c.tau_tau)
+
+
 def _long_distance(channel: Channel, inputs: Inputs) -> Spectrum:
-    """(2/Q)(1 - q2/Q) below Q = (m_B^2-m_tau^2)(m_tau^2-m_K^2)/m_tau^2; the neutrino angle follows from q2."""
+    """(2/Q)(1 - q2/Q) below Q = (m_B^2-m_tau^2)(m_tau^2-m_K^2)/m_tau^2; the neutrino angle follows from q2.
+
+    For the K*+ only the rate of this spectrum is meaningful.
+    """
     c = inputs.constants
     Q = long_distance_q2_max(channel.m_B(c), channel.m_H(c), c.m_tau)
+    if channel.spin == 1:
+        width = long_distance_width_Kst(channel, inputs)
+        return Spectrum.from_density(lambda q2: longitudinal(width * (2.0 / Q) * (1.0 - q2 / Q)), 0.0, Q)
     width = long_distance_width(channel, inputs)
     return Spectrum.from_density(lambda q2: isotropic(width * (2.0 / Q) * (1.0 - q2 / Q)), 0.0, Q)
