@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -19,13 +19,16 @@ from bkgen.channels import channel
 from bkgen.detector import Response as DetectorResponse
 from bkgen.detector import efficiency_at
 from bkgen.detector_presets import Detector
-from bkgen.errors import MissingExtra
 from bkgen.formfactors import Inputs
 from bkgen.generator import Job, Sample
 from bkgen.kinematics import q2_rec_window
 from bkgen.models.sm import StandardModel
 
 from .responses import Q2_REC_EDGES, Array, official, q2_rec_projection
+from .style import plain_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CHANNEL = "B+ -> K+"
 Q2_MAX = 17.0
@@ -97,10 +100,13 @@ def compared_bins() -> slice:
 
 def figure(path: Path) -> None:
     """Fractions with the published points, and the differences in percent, as a figure file."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("analysis", "matplotlib") from error
+    with plain_style():
+        _draw().savefig(path, metadata=_WITHOUT_DATE if path.suffix == ".pdf" else None)
+
+
+def _draw() -> Figure:
+    from matplotlib.figure import Figure
+
     bins = compared_bins()
     edges = official().edges
     q2 = (0.5 * (edges[:-1] + edges[1:]))[bins]
@@ -123,7 +129,7 @@ def figure(path: Path) -> None:
     upper.legend(fontsize="small", loc="center right")
     lower.axhline(0.0, color="black", linewidth=0.8)
     lower.set(xlabel="true $q^2$ [GeV$^2$]", ylabel="published - simulated [%]", xlim=(0.0, Q2_MAX))
-    canvas.savefig(path, metadata=_WITHOUT_DATE if path.suffix == ".pdf" else None)
+    return canvas
 
 
 def _fractions(events: Array) -> Array:

@@ -19,6 +19,7 @@ from bkgen.jobs import sample_of
 from .fit import FitResult, fit, postfit
 from .points import CHANNEL, poi_of, point
 from .responses import Q2_REC_EDGES, Array, q2_rec_projection
+from .style import plain_style
 
 try:
     import hist
@@ -137,11 +138,12 @@ def _errors(P: Array, covariance: Array) -> Array:
 
 def spectrum_figure(result: Spectra, data: RegionA | None) -> Figure:
     """Left: simulated, selected q2_rec of model and SM.  Right: region A, data minus post-fit background."""
-    figure = Figure(figsize=(12.0, 4.8) if data is not None else (6.4, 4.8), layout="constrained")
-    axes = figure.subplots(1, 2 if data is not None else 1, squeeze=False)[0]
-    _draw_simulation(axes[0], result)
-    if data is not None:
-        _draw_region_a(axes[1], data, result.card.model.describe_name())
+    with plain_style():
+        figure = Figure(figsize=(12.0, 4.8) if data is not None else (6.4, 4.8), layout="constrained")
+        axes = figure.subplots(1, 2 if data is not None else 1, squeeze=False)[0]
+        _draw_simulation(axes[0], result)
+        if data is not None:
+            _draw_region_a(axes[1], data, result.card.model.describe_name())
     return figure
 
 
@@ -187,8 +189,9 @@ def save(figure: Figure, stem: Path) -> list[Path]:
     """Write stem.png and stem.pdf."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     png, pdf = targets(stem)
-    figure.savefig(png, dpi=150)
-    figure.savefig(pdf, metadata=_PDF_WITHOUT_DATE)
+    with plain_style():
+        figure.savefig(png, dpi=150)
+        figure.savefig(pdf, metadata=_PDF_WITHOUT_DATE)
     return [png, pdf]
 
 

@@ -167,8 +167,10 @@ class Card(CardBlock):
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """Approximations that the model uses outside their range."""
-        return tuple(self.model.warnings(self.decay, self.physics_inputs))
+        """Approximations that the model uses outside their range, and events that it cannot make."""
+        refusal = self.model.events_refused(self.decay)
+        notes = tuple(self.model.warnings(self.decay, self.physics_inputs))
+        return notes if refusal is None else (*notes, f"no events can be generated: {refusal}")
 
     @property
     def at_rest(self) -> bool:

@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "bkgen"
@@ -37,15 +39,31 @@ napoleon_google_docstring = False
 suppress_warnings = ["ref.python"]
 
 
-def _escape(app, what, name, obj, options, lines):  # type: ignore[no-untyped-def]
-    """Docstrings are plain text with `code`: outside of code, |x| and a trailing _ are no markup."""
+_LITERAL = "<literal block>"
+
+
+def _escape(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Docstrings are plain text with `code`: outside of code, |x| and a trailing _ are no markup.
+
+    Indented lines after a paragraph that ends with a colon are a literal block.
+    """
+    literal = False
     for i, line in enumerate(lines):
+        indented = line.startswith("    ")
+        if literal and (indented or not line.strip()):
+            continue
+        before = next((text for text in reversed(lines[:i]) if text.strip()), "")
+        literal = indented and i > 0 and not lines[i - 1].strip() and before.endswith(":")
+        if literal:
+            lines[i - 1] = "" if before.endswith("::") else _LITERAL
+            continue
         pieces = re.split(r"(``[^`]+``|`[^`]+`)", line)
         lines[i] = "".join(
             p if p.startswith("`") else re.sub(r"\|(?=\S)|(?<=\w)_(?!\w)", r"\\\g<0>", p) for p in pieces
         )
+    lines[:] = [part for line in lines for part in (("", "::", "") if line is _LITERAL else (line,))]
 
 
-def setup(app):  # type: ignore[no-untyped-def]
+def setup(app: Sphinx) -> None:
     """Entry point of Sphinx."""
     app.connect("autodoc-process-docstring", _escape, priority=400)

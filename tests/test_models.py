@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -19,11 +20,12 @@ from scipy.stats import beta
 
 from bkgen import models, widths
 from bkgen.card import card_from_dict
-from bkgen.channels import Channel, channel
+from bkgen.channels import CHANNELS, Channel, channel
 from bkgen.constants import Constants
 from bkgen.dark_matter import FLAT, DecayMode
 from bkgen.errors import InputError
 from bkgen.formfactors import Inputs, form_factor_set
+from bkgen.generator import Job, Sample
 from bkgen.kinematics import two_body_momentum
 from bkgen.models.alp import ALP
 from bkgen.models.base import Model
@@ -136,8 +138,11 @@ def test_points_are_valid_and_allowed(model: Model) -> None:
 
 @every_point
 def test_channels_are_checked(model: Model) -> None:
-    other = channel("B0 -> K*0" if model.channels[0] == "B+ -> K+" else "B+ -> K+")
-    assert messages(model, other)["channel"].startswith(f"model {model.describe_name()} has no {other.name}, only ")
+    """Every channel that a model does not list is refused, every other one is not."""
+    for other in CHANNELS.values():
+        message = messages(model, other).get("channel", "")
+        refused = message.startswith(f"model {model.describe_name()} has no {other.name}, only ")
+        assert refused == (other.name not in model.channels)
 
 
 def test_registry() -> None:
@@ -220,10 +225,25 @@ def test_long_distance_is_a_triangle() -> None:
     assert (pole.topology, pole.pole_mass, pole.pdg) == ("pole", C.m_tau, (16, -16))
 
 
-def test_long_distance_needs_a_charged_B() -> None:
-    assert messages(POINTS["sm long distance"], B_ZERO) == {
-        "component": "the tau long-distance part exists in B+ -> K+ only"
-    }
+@pytest.mark.parametrize("decay", CHANNELS.values(), ids=CHANNELS.keys())
+def test_long_distance_needs_a_charged_B(decay: Channel) -> None:
+    """B -> tau nu has no neutral counterpart."""
+    refusal = {"component": "the tau long-distance part exists for the B+ only"}
+    assert messages(POINTS["sm long distance"], decay) == ({} if decay.B_pdg == 521 else refusal)
+
+
+def test_long_distance_to_a_kstar_is_a_rate_only() -> None:
+    """Gamma(B -> tau nu) BR(tau -> K* nu), each written with its own decay constant; no events."""
+    model, decay = POINTS["sm long distance"], channel("B+ -> K*+")
+    m_B, m_V, m_tau = C.m_Bp, C.m_Kstp, C.m_tau
+    B_to_tau = C.G_F**2 * C.Vub**2 * C.f_B**2 / (8.0 * math.pi) * m_B * m_tau**2 * (1.0 - m_tau**2 / m_B**2) ** 2
+    r = m_V**2 / m_tau**2
+    tau_to_Kst = C.G_F**2 * C.Vus**2 * C.f_Kst**2 / (16.0 * math.pi) * m_tau**3 * (1.0 - r) ** 2 * (1.0 + 2.0 * r)
+    expected = B_to_tau * tau_to_Kst * C.tau_tau / HBAR
+    assert model.spectrum(decay, INPUTS).rate() == pytest.approx(expected, rel=1e-12, abs=0.0)
+    assert model.events_refused(B_PLUS) is None
+    with pytest.raises(InputError, match=re.escape("B+ -> K*+ is known as a rate only")):
+        Sample(Job(model, decay, INPUTS, 10))
 
 
 # --- dark Higgs

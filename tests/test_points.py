@@ -39,6 +39,15 @@ def test_standard_model_strength() -> None:
     assert here.branching == pytest.approx(4.967e-6, rel=1e-3)
 
 
+def test_effective_theory_replaces_the_standard_model() -> None:
+    """A vector coefficient only rescales the SM: the fitted branching fraction is that of the SM fit."""
+    standard, here = points.fit_card(load_card(CARDS / "sm.yaml"))
+    total, there = points.fit_card(card({"name": "wet", "C_VL": 11.3}))
+    assert total.poi == "wet"
+    assert total.mu * there.branching == pytest.approx(standard.mu * here.branching, rel=1e-3)
+    assert total.twice_nll == pytest.approx(standard.twice_nll, abs=0.01)
+
+
 def test_narrow_line_at_its_best_mass() -> None:
     """BR(B+ -> K+ X) = 8.5e-6 at 2.1 GeV, 13.2 below the SM in -2 ln L."""
     result, here = points.fit_card(dark_higgs(2.1))

@@ -34,12 +34,20 @@ EOS_FORM_FACTORS = FormFactorSet(
     transition="K",
     source="EOS 1.0.21",
     parametrisation="BSZ",
-    parameters=("a0_f_plus", "a1_f_plus", "a2_f_plus"),
-    central=(0.32908992854636815, -0.8669465867427438, 0.006095669673341246),
-    covariance=((0.0,) * 3,) * 3,
+    parameters=("a0_f_plus", "a1_f_plus", "a2_f_plus", "a1_f_0", "a2_f_0", "a0_f_T", "a1_f_T", "a2_f_T"),
+    central=(
+        *(0.32908992854636815, -0.8669465867427438, 0.006095669673341246),
+        *(0.19511719957037596, -0.4461264576740431),
+        *(0.2993831492500477, -0.7735456824025474, 0.009554375102511888),
+    ),
+    covariance=None,
     constants={"m_B": 5.279, "m_M": 0.492},
-    poles={"f_plus": 5.415},
-    coefficients={"f_plus": ("a0_f_plus", "a1_f_plus", "a2_f_plus")},
+    poles={"f_plus": 5.415, "f_0": 5.630, "f_T": 5.415},
+    coefficients={
+        "f_plus": ("a0_f_plus", "a1_f_plus", "a2_f_plus"),
+        "f_0": ("a0_f_plus", "a1_f_0", "a2_f_0"),
+        "f_T": ("a0_f_T", "a1_f_T", "a2_f_T"),
+    },
 )
 
 
@@ -71,9 +79,10 @@ def expected(value: Any) -> Any:
 
 
 def card_of(name: str) -> Card:
-    """The card of that row, everything else at its default."""
+    """The card of that row, everything else at its default; a Bs is at rest."""
     (row,) = [row for row in CARDS if row["name"] == name]
-    return card_from_dict({"schema": 1, **row["card"]})
+    beam = {} if channel(row["card"]["channel"]).production else {"beam": "rest"}
+    return card_from_dict({"schema": 1, **row["card"], **beam})
 
 
 @pytest.mark.parametrize("row", FUNCTIONS, ids=[row["name"] for row in FUNCTIONS])
@@ -107,6 +116,19 @@ def test_standard_model_total() -> None:
     cards = [card_of(name) for name in ("BR_SM_SD_B+K+_HPQCD", "BR_LD_B+K+")]
     parts = [branching_fractions(card, card.physics_inputs)["BR(B+ -> K+ nu nubar)"] for card in cards]
     assert sum(parts) == pytest.approx(5.5755467379103595e-06, rel=0.0002)
+
+
+def test_longitudinal_fraction() -> None:
+    """FL_SM_B0K*0_BSZ: Lg/(Tv + Ta + Lg) over the whole q2 range, from the angular coefficients of the spectrum."""
+    card = card_of("BR_SM_B0K*0_BSZ")
+    spectrum = card.model.spectrum(card.decay, card.physics_inputs)
+    assert spectrum.continuum is not None
+    J = spectrum.continuum.coefficients
+    longitudinal = np.zeros_like(J)
+    longitudinal[:, [1, 3]] = J[:, [1, 3]]
+    nodes = spectrum.continuum.nodes
+    fraction = np.trapezoid(integrated(longitudinal), nodes) / np.trapezoid(integrated(J), nodes)
+    assert fraction == pytest.approx(0.4877435537153966, rel=0.0002)
 
 
 def test_flavio_default() -> None:

@@ -265,7 +265,7 @@ def test_width_of_twelve_coefficients() -> None:
     J = np.random.default_rng(5).uniform(-1.0, 1.0, 12)
     x, w = np.polynomial.legendre.leggauss(20)
     phi = np.arange(16) * 2.0 * np.pi / 16
-    density = angular_density(J, x[:, None, None], x[None, :, None], phi[None, None, :])
+    density = angular_density(J, *np.meshgrid(x, x, phi, indexing="ij"))
     integral = np.einsum("ijk,i,j->", density, w, w) * (2.0 * np.pi / 16) * 9.0 / (32.0 * np.pi)
     assert float(integrated(J)) == pytest.approx(integral, rel=1e-12)
 
@@ -311,6 +311,62 @@ def test_empty_range() -> None:
 def test_negative_density() -> None:
     with pytest.raises(ValueError, match="negative at q2 = 4"):
         Spectrum.from_density(lambda q2: isotropic(1.0 - q2), 0.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("G", "allowed"),
+    [
+        ((1.0, 1.0, 0.0), True),
+        ((1.0, -1.01, 0.0), False),
+        ((0.0, 0.0, 1.0), True),
+        ((0.24, 1.0, 1.0), False),
+        ((0.25, 1.0, 1.0), True),
+        ((1.0, 0.0, -1.01), False),
+    ],
+)
+def test_negative_angular_density_of_a_K(G: tuple[float, float, float], allowed: bool) -> None:
+    """The rate is positive in all of these: 2 G0 + (2/3) G2."""
+    assert integrated(np.array(G)) > 0.0
+    check_angles(np.array(G), allowed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "allowed"),
+    [
+        ({}, True),
+        ({0: 0.75, 2: 0.25, 7: 1.0}, True),
+        ({0: 0.75, 2: 0.25, 7: 1.01}, False),
+        ({0: 0.3, 2: 0.1, 7: -0.41}, False),
+        ({1: 0.5, 3: -0.5, 8: 0.0}, True),
+        ({1: 0.4, 3: -0.5}, False),
+        ({8: 1.01}, False),
+    ],
+)
+def test_negative_angular_density_of_a_kstar(changes: dict[int, float], allowed: bool) -> None:
+    """J1s + J2s cos 2theta + J6s c for a transverse K*, J1c + J2c cos 2theta + J6c c for a longitudinal one."""
+    J = np.zeros(12)
+    J[[0, 1]] = 1.0
+    for i, value in changes.items():
+        J[i] = value
+    assert integrated(J) > 0.0
+    check_angles(J, allowed)
+
+
+def check_angles(coefficients: Array, allowed: bool) -> None:
+    """A line or a continuum with these coefficients, which the sampling could not draw from if negative."""
+
+    def of_line() -> Spectrum:
+        return Spectrum.from_line(1.0, coefficients)
+
+    def of_continuum() -> Spectrum:
+        return Spectrum.from_density(lambda q2: np.outer(1.0 + q2, coefficients), 0.0, 4.0)
+
+    for build in (of_line, of_continuum):
+        if allowed:
+            assert build().rate() > 0.0
+        else:
+            with pytest.raises(ValueError, match="negative"):
+                build()
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

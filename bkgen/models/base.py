@@ -57,11 +57,13 @@ class Model(Block, ABC):
     channels: ClassVar[tuple[str, ...]]
     """Names of the channels in which the model can be used."""
 
-    uses_form_factors: ClassVar[bool] = True
-    """Whether rates depend on form factors and have their uncertainties."""
-
     mediator: ClassVar[str] = "inv"
     """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
+
+    @property
+    def uses_form_factors(self) -> bool:
+        """Whether rates depend on form factors and have their uncertainties."""
+        return True
 
     @abstractmethod
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:

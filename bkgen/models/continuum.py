@@ -24,8 +24,6 @@ class Continuum(Model):
 
     channels: ClassVar[tuple[str, ...]] = ("B+ -> K+", "B0 -> K0")
 
-    uses_form_factors: ClassVar[bool] = False
-
     name: Literal["continuum"]
     branching_fraction: float = parameter("of the whole decay", gt=0, le=1, default=1e-5)
     a: float = parameter("power at the lower end", ge=0, le=8, default=0.5)
@@ -36,6 +34,11 @@ class Continuum(Model):
     topology: Literal["none", "pair", "cascade"] = parameter("decay of X", unit="", default="pair")
     m_line: float | None = parameter("mass of an additional narrow line", unit="GeV", gt=0, default=None)
     line_fraction: float = parameter("share of the line in the rate", ge=0, le=1, default=0.0)
+
+    @property
+    def uses_form_factors(self) -> bool:
+        """No: the shape is given."""
+        return False
 
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """Angles must not become negative; the line needs a mass inside the range."""

@@ -27,8 +27,6 @@ class KstToy(Model):
 
     channels: ClassVar[tuple[str, ...]] = ("B+ -> K*+", "B0 -> K*0", "Bs -> phi")
 
-    uses_form_factors: ClassVar[bool] = False
-
     name: Literal["kst_toy"]
     branching_fraction: float = parameter("of the whole decay", gt=0, le=1, default=1e-5)
     J1s: float = parameter("angular coefficient", default=0.9)
@@ -50,6 +48,11 @@ class KstToy(Model):
     def J(self) -> Array:
         """The coefficients (12,)."""
         return np.array([getattr(self, name) for name in _NAMES])
+
+    @property
+    def uses_form_factors(self) -> bool:
+        """No: the shape is given."""
+        return False
 
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """The angular density must not be negative anywhere."""

@@ -36,6 +36,11 @@ class StandardModel(Model):
         "short-distance amplitude, or B+ -> tau nu with tau -> K nu", default="short_distance"
     )
 
+    @property
+    def uses_form_factors(self) -> bool:
+        """The long-distance part needs decay constants only."""
+        return self.component == "short_distance"
+
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """The tau long-distance part exists for the B+ only."""
         yield from super().check(channel, inputs)
