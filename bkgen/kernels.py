@@ -8,7 +8,7 @@ frame.  X = B - hadron and the second daughter of each decay are differences, so
 from __future__ import annotations
 
 from enum import IntEnum
-from math import atan2, copysign, exp, inf, log1p, sqrt
+from math import atan2, copysign, exp, inf, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -458,7 +458,7 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
         if plan.ctau < inf:
             mean_flight = sqrt(max(E_X_lab * E_X_lab - q2, 0.0)) * per_m_X * plan.ctau
             p_invisible = _p_invisible(plan.br_invisible, plan.L_det, mean_flight)
-            lifetimes = -log1p(-uniform(rng))
+            lifetimes = -log(1.0 - uniform(rng))
             if lifetimes * mean_flight > plan.L_det:
                 invisible = 1
             if plan.row_vertex >= 0:
