@@ -206,7 +206,7 @@ class Card(CardBlock):
         name = self.form_factors.sets().get(self.decay.transition)
         form_factors = None if name is None else form_factor_set(name, self.decay.transition)
         if not self.model.uses_form_factors:
-            yield Problem((key,), f"model {self.model.describe_name()} does not use form factors")
+            yield Problem((key,), "the rate of this model does not depend on form factors")
         elif form_factors is None or form_factors.covariance is None:
             yield Problem((key,), f"the form factors {name} have no covariance", name)
         elif len(self.variation) > len(form_factors.parameters):

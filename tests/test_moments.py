@@ -37,7 +37,7 @@ from bkgen.models.sterile_neutrino import SterileNeutrino
 C = INPUTS.constants
 SIGMAS = 4.0
 RATE = 1e-6
-FAST = 200_000
+EVENTS = 1_000_000
 TO_K, TO_KST = "B+ -> K+", "B0 -> K*0"
 Moment = Callable[[Array, Array, Array], Array]
 
@@ -71,7 +71,7 @@ class Point:
     copies: float = 1.0
     identical: bool = False
     channels: tuple[str, ...] = (TO_K, TO_KST)
-    events: int = FAST
+    events: int = EVENTS
     dropped: tuple[dict[str, complex], ...] = field(default=())
     """Couplings whose amplitudes are squared apart from the rest: their interference is left out."""
 

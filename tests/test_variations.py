@@ -196,17 +196,17 @@ def test_refusals(key: dict[str, Any]) -> None:
     assert found.endswith("the form factors LCSR_KMPW2010 have no covariance")
     (found,) = messages(model={"name": "kst_toy"}, channel="B0 -> K*0", **key)
     assert found.startswith(name)
-    assert found.endswith("model kst_toy does not use form factors")
+    assert found.endswith("the rate of this model does not depend on form factors")
     (found,) = messages(model={"name": "continuum"}, channel="B+ -> K+", **key)
     assert found.startswith(name)
-    assert found.endswith("model continuum does not use form factors")
+    assert found.endswith("the rate of this model does not depend on form factors")
 
 
 @pytest.mark.parametrize("channel", ["B+ -> K+", "B+ -> K*+"])
 def test_the_long_distance_part_has_no_variations(channel: str) -> None:
     """Decay constants in place of form factors."""
     (found,) = messages(model={"name": "sm", "component": "long_distance"}, channel=channel, variation=[1.0])
-    assert found.endswith("model sm does not use form factors")
+    assert found.endswith("the rate of this model does not depend on form factors")
 
 
 def test_too_many_directions_are_refused() -> None:

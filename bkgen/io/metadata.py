@@ -27,6 +27,8 @@ NOTES = {
     "cascade": "helicity states of a cascade are separate modes, the azimuth between their decay planes is flat",
     "weight": "N_B x luminosity x BR(B -> hadron X)/events, the same for every event; charge conjugates included",
     "accepted": "X invisible, one draw of the efficiency at true q2, q2_rec above the cut",
+    "Bs": "untagged, Delta Gamma_s neglected; weight is BR(Bs -> phi X)/events",
+    "neutrinos": "scalar and tensor pairs of wet break lepton number; written as nu nu~, flavours evenly",
     "hadron": "the named charge state is written; a K0 is the K0, half of it a K_S",
 }
 
