@@ -74,7 +74,7 @@ class Spectra:
 def spectra(source: Path) -> Spectra:
     """Spectrum of an event file (*.root), or of the events that a card describes.
 
-    The SM (short distance) is generated with the card's settings where it has the channel.
+    The SM (short distance) is generated with the card's settings.
     Raises InputError for a source that is neither a card nor an event file.
     """
     batches: Iterable[EventBatch]
@@ -87,10 +87,8 @@ def spectra(source: Path) -> Spectra:
     model = _histogram(card, batches)
     if card.model.describe_name() == "sm":
         return Spectra(card, model, None)
-    standard = card_from_dict({**card.resolved(), "model": {"name": "sm"}}, "sm") if card.decay.spin == 0 else None
-    if standard is None:
-        return Spectra(card, model, None)
-    standard = standard.override(events=_SM_EVENTS)
+    changes = {"model": {"name": "sm"}, "variation": [], "variations": "none"}
+    standard = card_from_dict({**card.resolved(), **changes}, "sm").override(events=_SM_EVENTS)
     return Spectra(card, model, _histogram(standard, sample_of(standard).chunks()))
 
 

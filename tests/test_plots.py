@@ -59,9 +59,11 @@ def test_figure_files(event_file: Path, tmp_path: Path) -> None:
     plots.refuse_existing(tmp_path / "new" / "figure", force=True)
 
 
-def test_channels_without_data_have_one_panel() -> None:
-    """K* events are drawn without the data of B+ -> K+."""
-    card = api.load_card(
-        {"schema": 1, "model": {"name": "kst_toy"}, "channel": "B0 -> K*0", "generate": {"events": 1000}}
-    )
-    assert not plots.has_data(card)
+def test_channels_without_data_have_one_panel(tmp_path: Path) -> None:
+    """K* events are drawn beside those of the SM, without the data of B+ -> K+."""
+    card = tmp_path / "card.yaml"
+    card.write_text("schema: 1\nmodel: {name: kst_toy}\nchannel: B0 -> K*0\ngenerate: {events: 1000}\n")
+    result = plots.spectra(card)
+    assert not plots.has_data(result.card)
+    assert set(result.selected()) == {"kst_toy", "sm"}
+    assert len(plots.spectrum_figure(result, None).axes) == 1
