@@ -29,10 +29,12 @@ print(n / min(times))
 """
 
 
-def measure(events: int = 4 * 131_072, repeats: int = 5, python: str | None = None) -> list[Row]:
+def measure(
+    events: int = 40 * 131_072, peer_events: int = 500_000, repeats: int = 5, python: str | None = None
+) -> list[Row]:
     """One row; phasespace runs in `python`, by default BKGEN_BENCH_PYTHON or this interpreter."""
     python = python or os.environ.get("BKGEN_BENCH_PYTHON", sys.executable)
-    arguments = [str(value) for value in (M_B, M_K, M_X, M_D, events, repeats)]
+    arguments = [str(value) for value in (M_B, M_K, M_X, M_D, peer_events, repeats)]
     done = subprocess.run([python, "-c", SCRIPT, *arguments], check=True, stdout=subprocess.PIPE, text=True)
     peer = float(done.stdout)
     values = api.load_card(CARDS / "alp.yaml").resolved()

@@ -152,7 +152,7 @@ def efficiency_at(r: Response, q2: Array) -> Array:
 
 
 @njit
-def _locate(grid: Array, per_step: float, x: float) -> tuple[int, float]:
+def _locate(grid: Array, per_cell: Array, per_step: float, x: float) -> tuple[int, float]:
     """Cell of x and fraction inside it, both clamped to the grid; immediate on a uniform grid."""
     last = len(grid) - 2
     if x <= grid[0]:
@@ -164,7 +164,7 @@ def _locate(grid: Array, per_step: float, x: float) -> tuple[int, float]:
         k -= 1
     while x >= grid[k + 1]:
         k += 1
-    return k, (x - grid[k]) / (grid[k + 1] - grid[k])
+    return k, (x - grid[k]) * per_cell[k]
 
 
 @njit
@@ -184,9 +184,10 @@ def detect(
     """
     n_eta = r.eta_cumulative.shape[1]
     per_step = (len(r.q2) - 1) / (r.q2[-1] - r.q2[0])
+    per_cell = 1.0 / (r.q2[1:] - r.q2[:-1])
     spare, has_spare = 0.0, False
     for i in range(len(q2)):
-        k, f = _locate(r.q2, per_step, q2[i])
+        k, f = _locate(r.q2, per_cell, per_step, q2[i])
         value = (1.0 - f) * r.efficiency[k] + f * r.efficiency[k + 1]
         sigma = (1.0 - f) * r.sigma[k] + f * r.sigma[k + 1]
         x = q2[i] if r.from_truth else r.scale * q2_rec[i] + r.offset + r.slope * q2[i]
