@@ -41,13 +41,12 @@ _PDF_WITHOUT_DATE = {"CreationDate": None}
 class RegionA:
     """Belle II inclusive tag, signal region, in 3 bins of q2_rec summed over eta(BDT2); events in 362 fb^-1.
 
-    data: observed; background, background_error: of the free fit of mu_SM; signal: its fitted signal; band: error of
+    data: observed; background: of the free fit of mu_SM; signal: its fitted signal; band: error of
     its total; sm: SM with mu = 1 on the fitted nuisance parameters; model: the card's prediction on the same, or None.
     """
 
     data: Array
     background: Array
-    background_error: Array
     signal: Array
     band: Array
     sm: Array
@@ -116,7 +115,6 @@ def region_a(card: Card) -> RegionA:
     return RegionA(
         data=P @ _observed(),
         background=P @ after.background,
-        background_error=_errors(P, after.background_covariance),
         signal=P @ free.standard_model,
         band=_errors(P, after.total_covariance),
         sm=P @ unit_signal,
