@@ -61,7 +61,6 @@ def fit(
     from . import points
 
     job = load_card(card)
-    points.poi_of(job)
     result, here = points.fit_card(job)
     warnings = [*job.warnings, *points.warnings(result, here)]
     show_warnings(warnings)

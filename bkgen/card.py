@@ -45,7 +45,7 @@ from .card_rules import rule_problems
 from .channels import CHANNELS, Channel
 from .constants import Constants
 from .dark_matter import DecayMode
-from .errors import InputError, Problem, suggestion
+from .errors import InputError, Problem, RunError, suggestion
 from .formfactors import Inputs, available, form_factor_set
 from .models import Model, registry
 from .spectrum import Spectrum
@@ -322,7 +322,7 @@ class _AnyModel(Model):
     channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
 
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
-        raise NotImplementedError
+        raise RunError("the model of this card could not be read")
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
-        raise NotImplementedError
+        raise RunError("the model of this card could not be read")

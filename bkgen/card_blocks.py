@@ -10,14 +10,14 @@ from pydantic_core import PydanticUndefined
 
 from .card_errors import refusal, refusals
 from .constants import problems
-from .detector_presets import DetectorName, preset_numbers
+from .detector_presets import DetectorName, detector_table, preset_numbers
 from .errors import InputError, Problem, suggestion
 from .formfactors import DEFAULT_SETS, available
 from .models.base import Block
 
 MAX_EVENTS = 10**12
 MAX_SEED = 2**63 - 1
-B_STAR_THRESHOLD = 10.604
+B_STAR_THRESHOLD: float = detector_table()["beam"]["B_star_threshold"]
 """Mass of B plus B* [GeV]: above, e+e- collisions no longer make B Bbar pairs alone."""
 
 BELLE2_ONLY = ("kinematics", "belle2-ita", "belle2-hta")

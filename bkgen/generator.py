@@ -30,7 +30,7 @@ from .models.base import Model
 from .spectrum import Spectrum, integrated
 from .streams import Purpose, stream
 from .units import width_from_lifetime
-from .variations import Angles, Variation
+from .variations import Angles, Variations
 
 if TYPE_CHECKING:
     import awkward
@@ -384,11 +384,11 @@ class Sample:
         )
 
     @cached_property
-    def variations(self) -> dict[str, Variation]:
-        """Other inputs by the name of their weight branch."""
+    def variations(self) -> Variations:
+        """Other inputs, by the name of their weight branch."""
         job = self.job
         spectra = {name: job.model.spectrum(job.channel, inputs) for name, inputs in job.variations.items()}
-        return {f"weight_{name}": Variation(self.spectrum, spectrum) for name, spectrum in spectra.items()}
+        return Variations(self.spectrum, {f"weight_{name}": spectrum for name, spectrum in spectra.items()})
 
     @property
     def n_chunks(self) -> int:
@@ -439,7 +439,7 @@ class Sample:
             phi=rows[row + 1] if row >= 0 else None,
             undefined=~free[rows[Row.MODE].astype(np.int64)],
         )
-        return {name: self.weight * variation.ratio(events) for name, variation in self.variations.items()}
+        return {name: self.weight * ratio for name, ratio in self.variations.ratios(events).items()}
 
     def new_buffer(self) -> Array:
         """Memory for one chunk."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .spectrum import Array, Spectrum, angular_functions, integrated
+from .jit import njit
+from .spectrum import Array, Spectrum, angular_functions
 
 
 @dataclass(frozen=True)
@@ -23,49 +26,64 @@ class Angles:
     undefined: Array
 
 
-class Variation:
-    """One set of other inputs, tabulated on the nodes of the spectrum that events are made with."""
+class Variations:
+    """Several sets of other inputs, tabulated on the nodes and lines of the spectrum that events are made with."""
 
-    def __init__(self, nominal: Spectrum, varied: Spectrum) -> None:
+    def __init__(self, nominal: Spectrum, varied: Mapping[str, Spectrum]) -> None:
+        self.names = tuple(varied)
         self._nominal = nominal
-        self._lines = [line.coefficients for line in varied.lines]
-        self._nodes: Array | None = None
-        if nominal.continuum is not None and varied.continuum is not None:
-            self._nodes = varied.continuum.at(nominal.continuum.nodes)
+        self._tables = np.stack([_table(nominal, spectrum) for spectrum in (nominal, *varied.values())])
 
-    def ratio(self, events: Angles) -> Array:
-        """(n,) varied over nominal differential width."""
-        before, after = self._coefficients(events.q2)
-        return np.where(
-            events.undefined,
-            _marginal(after, events) / _marginal(before, events),
-            _density(after, events) / _density(before, events),
-        )
+    def ratios(self, events: Angles) -> dict[str, Array]:
+        """(n,) varied over nominal differential width, by name."""
+        rows, fraction = self._place(events.q2)
+        densities = np.empty((len(self._tables), len(events.q2)))
+        _contract(self._tables, rows, fraction, _functions(events), densities)
+        return dict(zip(self.names, densities[1:] / densities[0], strict=True))
 
-    def _coefficients(self, q2: Array) -> tuple[Array, Array]:
-        """Nominal and varied coefficients (n, 3|12) at each event, interpolated as they are sampled."""
-        shape = (len(q2), self._nominal.n_angular)
-        before, after = np.zeros(shape), np.zeros(shape)
+    def _place(self, q2: Array) -> tuple[NDArray[np.int64], Array]:
+        """Row of the table and fraction towards the next one, (n,) each: a cell of the continuum, or a line."""
         continuum = self._nominal.continuum
-        if continuum is not None and self._nodes is not None:
-            k = np.clip(np.searchsorted(continuum.nodes, q2, side="right") - 1, 0, len(continuum.nodes) - 2)
-            f = ((q2 - continuum.nodes[k]) / (continuum.nodes[k + 1] - continuum.nodes[k]))[:, None]
-            before = (1.0 - f) * continuum.coefficients[k] + f * continuum.coefficients[k + 1]
-            after = (1.0 - f) * self._nodes[k] + f * self._nodes[k + 1]
-        for line, varied in zip(self._nominal.lines, self._lines, strict=True):
+        rows, fraction = np.zeros(len(q2), dtype=np.int64), np.zeros(len(q2))
+        nodes = np.zeros(0) if continuum is None else continuum.nodes
+        if continuum is not None:
+            rows = np.clip(np.searchsorted(nodes, q2, side="right") - 1, 0, len(nodes) - 2)
+            fraction = (q2 - nodes[rows]) / (nodes[rows + 1] - nodes[rows])
+        for k, line in enumerate(self._nominal.lines):
             on_line = q2 == line.q2
-            before[on_line], after[on_line] = line.coefficients, varied
-        return before, after
+            rows[on_line], fraction[on_line] = len(nodes) + k, 0.0
+        return rows, fraction
 
 
-def _density(coefficients: Array, events: Angles) -> Array:
-    return np.asarray(np.sum(coefficients * angular_functions(events.c, events.c_K, events.phi), axis=-1))
+def _table(nominal: Spectrum, spectrum: Spectrum) -> Array:
+    """Coefficients of a spectrum at the nominal nodes, then those of its lines, then a row of zeros behind the last."""
+    rows = [np.zeros((1, nominal.n_angular))]
+    if spectrum.lines:
+        rows.insert(0, np.array([line.coefficients for line in spectrum.lines]))
+    if nominal.continuum is not None and spectrum.continuum is not None:
+        rows.insert(0, spectrum.continuum.at(nominal.continuum.nodes))
+    return np.concatenate(rows)
 
 
-def _marginal(coefficients: Array, events: Angles) -> Array:
-    """Density integrated over the pair's angles (up to a constant): all that a pair without free angle depends on."""
+def _functions(events: Angles) -> Array:
+    """(n, 3|12) factors of the coefficients in the density; integrated over the pair where it has no free angle."""
+    functions = angular_functions(events.c, events.c_K, events.phi)
     if events.c_K is None:
-        return integrated(coefficients)
-    J = coefficients
-    transverse, longitudinal = 3.0 * J[:, 0] - J[:, 2], 3.0 * J[:, 1] - J[:, 3]
-    return np.asarray(transverse * (1.0 - events.c_K**2) + longitudinal * events.c_K**2)
+        marginal = np.broadcast_to([2.0, 0.0, 2.0 / 3.0], functions.shape)
+    else:
+        marginal = np.zeros_like(functions)
+        sK2, cK2 = 1.0 - events.c_K**2, events.c_K**2
+        marginal[:, :4] = np.stack([3.0 * sK2, 3.0 * cK2, -sK2, -cK2], axis=-1)
+    return np.where(events.undefined[:, None], marginal, functions)
+
+
+@njit
+def _contract(tables: Array, rows: NDArray[np.int64], fraction: Array, functions: Array, out: Array) -> None:
+    """out[v, i] = sum_j functions[i, j] x table v, interpolated between rows[i] and the next as events are sampled."""
+    for i in range(len(rows)):
+        k, f = rows[i], fraction[i]
+        for v in range(len(tables)):
+            total = 0.0
+            for j in range(functions.shape[1]):
+                total += functions[i, j] * ((1.0 - f) * tables[v, k, j] + f * tables[v, k + 1, j])
+            out[v, i] = total

@@ -380,14 +380,14 @@ def test_model_points_do_not_compile(sm_fit: FitResult, caplog: pytest.LogCaptur
 
 
 def test_next_model_point_is_fast() -> None:
-    """No rebuilding and no recompilation; the limit of 0.1 s on an idle machine is judged by the benchmarks."""
+    """No rebuilding and no recompilation: another model point takes less than 0.1 s."""
     fit.references()
     times = []
-    for mass in (1.6, 1.9, 2.1, 2.3, 2.5):
+    for mass in np.linspace(1.5, 2.7, 25):  # the shortest of many, as other tests run beside this one
         start = time.perf_counter()
         fit.fit(line(mass))
         times.append(time.perf_counter() - start)
-    assert min(times) < 0.4
+    assert min(times) < 0.1
 
 
 def test_references_are_fitted_once() -> None:
