@@ -7,7 +7,8 @@ import math
 from .channels import Channel
 from .constants import Constants
 from .formfactors import Inputs
-from .pair import FermionCouplings, HadronP, HadronV, fermion_pair_P, fermion_pair_V, hadron_P, hadron_V
+from .hadron_currents import HadronP, HadronV, hadron_P, hadron_V
+from .pair import FermionCouplings, fermion_pair
 from .spectrum import Array
 
 _B_TO_V = ("V", "A_0", "A_1", "A_12", "T_1", "T_2", "T_23")
@@ -22,15 +23,6 @@ def hadron(q2: Array, channel: Channel, inputs: Inputs) -> HadronP | HadronV:
         return hadron_P(q2, m_B, m_H, f_plus, f_0, f_T, c.m_b, c.m_s)
     values = {name: form_factors.value(name, q2) for name in _B_TO_V}
     return hadron_V(q2, m_B, m_H, **values, m_b=c.m_b, m_s=c.m_s)
-
-
-def fermion_pair(
-    amplitudes: HadronP | HadronV, m1: float, m2: float, couplings: FermionCouplings, identical: bool = False
-) -> Array:
-    """(n, 3) or (n, 12) angular coefficients [GeV^-1], see `bkgen.pair.fermion_pair_P` and `fermion_pair_V`."""
-    if isinstance(amplitudes, HadronP):
-        return fermion_pair_P(amplitudes, m1, m2, couplings, identical)
-    return fermion_pair_V(amplitudes, m1, m2, couplings, identical)
 
 
 def weak_coupling(constants: Constants) -> float:

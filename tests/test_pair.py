@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 
 from bkgen.formfactors import form_factor_set
+from bkgen.hadron_currents import HadronP, HadronV, hadron_P, hadron_V
 from bkgen.models.kst_toy import angular_density
-from bkgen.pair import FermionCouplings, HadronP, HadronV, fermion_pair_P, fermion_pair_V, hadron_P, hadron_V
+from bkgen.pair import FermionCouplings, fermion_pair
 from bkgen.spectrum import Spectrum, integrated
 from bkgen.units import width_from_lifetime
 
@@ -102,10 +103,10 @@ def of_bkgen(
     q2 = explicit.dot(decay.q, decay.q).real
     hadron = of_P(q2, random_form_factors(rng, FF_P))
     c, _, _ = explicit.angles(decay)
-    to_P = float(fermion_pair_P(hadron, m1, m2, couplings, identical)[0] @ [1.0, c, c**2])
+    to_P = float(fermion_pair(hadron, m1, m2, couplings, identical)[0] @ [1.0, c, c**2])
     decay = explicit.random_decay(rng, m_B, m_V, m1, m2, (m_K, m_pi))
     q2 = explicit.dot(decay.q, decay.q).real
-    J = fermion_pair_V(of_V(q2, random_form_factors(rng, FF_V)), m1, m2, couplings, identical)[0]
+    J = fermion_pair(of_V(q2, random_form_factors(rng, FF_V)), m1, m2, couplings, identical)[0]
     c, c_K, phi = explicit.angles(decay)
     to_V = 9.0 / (32.0 * math.pi) * float(angular_density(J, np.array(c), np.array(c_K), np.array(phi)))
     return to_P, to_V
@@ -190,12 +191,12 @@ def test_couplings_may_depend_on_q2() -> None:
     values = random_couplings(rng)
     propagator = 1.0 / (1.0 - q2_P / 30.0 + 0.1j)
     together = FermionCouplings(**values) * propagator
-    G = fermion_pair_P(of_P(q2_P, form_factors_P), 0.1, 0.0, together)
-    J = fermion_pair_V(of_V(q2_V, form_factors_V), 0.1, 0.0, together)
+    G = fermion_pair(of_P(q2_P, form_factors_P), 0.1, 0.0, together)
+    J = fermion_pair(of_V(q2_V, form_factors_V), 0.1, 0.0, together)
     for i in (0, 4095, 4096, 4999):
         alone = FermionCouplings(**values) * complex(propagator[i])
-        np.testing.assert_allclose(G[i], fermion_pair_P(of_P(q2_P[i], form_factors_P), 0.1, 0.0, alone)[0], rtol=1e-12)
-        np.testing.assert_allclose(J[i], fermion_pair_V(of_V(q2_V[i], form_factors_V), 0.1, 0.0, alone)[0], rtol=1e-12)
+        np.testing.assert_allclose(G[i], fermion_pair(of_P(q2_P[i], form_factors_P), 0.1, 0.0, alone)[0], rtol=1e-12)
+        np.testing.assert_allclose(J[i], fermion_pair(of_V(q2_V[i], form_factors_V), 0.1, 0.0, alone)[0], rtol=1e-12)
 
 
 # --- Couplings ------------------------------------------------------------------------------------
@@ -250,22 +251,22 @@ def test_majorana_pairs_have_no_vector_and_tensor() -> None:
         c = FermionCouplings(**{name: 1e-8})
         factor = 0.0 if name in ("hVV", "hAV", "hT", "hT5") else 2.0
         for found, dirac in (
-            (fermion_pair_P(to_P, 0.6, 0.6, c, identical=True), fermion_pair_P(to_P, 0.6, 0.6, c)),
-            (fermion_pair_V(to_V, 0.6, 0.6, c, identical=True), fermion_pair_V(to_V, 0.6, 0.6, c)),
+            (fermion_pair(to_P, 0.6, 0.6, c, identical=True), fermion_pair(to_P, 0.6, 0.6, c)),
+            (fermion_pair(to_V, 0.6, 0.6, c, identical=True), fermion_pair(to_V, 0.6, 0.6, c)),
         ):
             np.testing.assert_allclose(found, factor * dirac, rtol=1e-14, atol=0.0)
         # With a factor 1/2 in the Lagrangian the width is half of the Dirac one.
-        halved = fermion_pair_V(to_V, 0.6, 0.6, 0.5 * c, identical=True)
-        np.testing.assert_allclose(halved, 0.25 * factor * fermion_pair_V(to_V, 0.6, 0.6, c), rtol=1e-14, atol=0.0)
+        halved = fermion_pair(to_V, 0.6, 0.6, 0.5 * c, identical=True)
+        np.testing.assert_allclose(halved, 0.25 * factor * fermion_pair(to_V, 0.6, 0.6, c), rtol=1e-14, atol=0.0)
 
 
 def test_identical_particles_look_the_same() -> None:
     """Exchange of the pair is theta -> pi - theta and phi -> phi + pi: no odd coefficient is left."""
     rng = np.random.default_rng(6)
     couplings = FermionCouplings(**random_couplings(rng))
-    G = fermion_pair_P(of_P(grid(m_P, 0.6, 0.6), random_form_factors(rng, FF_P)), 0.6, 0.6, couplings, identical=True)
+    G = fermion_pair(of_P(grid(m_P, 0.6, 0.6), random_form_factors(rng, FF_P)), 0.6, 0.6, couplings, identical=True)
     assert np.abs(G[:, 1]).max() <= 1e-15 * np.abs(G).max()
-    J = fermion_pair_V(of_V(grid(m_V, 0.6, 0.6), random_form_factors(rng, FF_V)), 0.6, 0.6, couplings, identical=True)
+    J = fermion_pair(of_V(grid(m_V, 0.6, 0.6), random_form_factors(rng, FF_V)), 0.6, 0.6, couplings, identical=True)
     assert np.abs(J[:, [6, 7, 8, 9]]).max() <= 1e-15 * np.abs(J).max()
 
 
@@ -291,7 +292,7 @@ def test_rate_to_P(m1: float, m2: float) -> None:
         + (8.0 * lam * f["f_plus"] * f["f_T"] / ((m_B + m_P) * q2))
         * ((m1 + m2) * minus * (gV * np.conj(gT)).real + (m1 - m2) * plus * (gA * np.conj(gT5)).real)
     )
-    found = integrated(fermion_pair_P(of_P(q2, f), m1, m2, FermionCouplings(**g)))
+    found = integrated(fermion_pair(of_P(q2, f), m1, m2, FermionCouplings(**g)))
     np.testing.assert_allclose(found, flux(q2, m_P, m1, m2) * squared, rtol=1e-12)
 
 
@@ -337,7 +338,7 @@ def test_rate_to_V(m1: float, m2: float) -> None:
     quark_A = quark_A + 256.0 * m_B**2 * m_V**2 * f["A_12"] * f["T_23"] / ((m_B + m_V) * q2)
     mixed = (m1 + m2) * minus * (quark_V * interference("hVV", "hT") - quark_A * interference("hAV", "hT5"))
     mixed += (m1 - m2) * plus * (quark_V * interference("hVA", "hT5") - quark_A * interference("hAA", "hT"))
-    found = integrated(fermion_pair_V(of_V(q2, f), m1, m2, FermionCouplings(**h)))
+    found = integrated(fermion_pair(of_V(q2, f), m1, m2, FermionCouplings(**h)))
     np.testing.assert_allclose(found, flux(q2, m_V, m1, m2) * (pure + mixed), rtol=1e-12)
 
 
@@ -357,7 +358,7 @@ def test_rates_of_equal_masses() -> None:
         "hT5": 8.0 * (s["E"] * b2 / 3.0 + s["M"] * (1.0 - 2.0 * b2 / 3.0)),
     }
     for name, squared in expected.items():
-        found = integrated(fermion_pair_V(of_V(q2, f), m, m, FermionCouplings(**{name: 1e-8})))
+        found = integrated(fermion_pair(of_V(q2, f), m, m, FermionCouplings(**{name: 1e-8})))
         np.testing.assert_allclose(found, 1e-16 * flux(q2, m_V, m, m) * squared, rtol=1e-12)
 
 
@@ -367,7 +368,7 @@ def test_angles_to_P_of_equal_masses() -> None:
     gV, gA, gS, gP, gT, gT5 = (g[name] for name in NATURAL)
     f, q2 = random_form_factors(rng, FF_P), grid(m_P, m, m)
     lam, b2, tau = kallen(m_B, m_P, q2), 1.0 - 4.0 * m**2 / q2, f["f_T"] / (m_B + m_P)
-    G = fermion_pair_P(of_P(q2, f), m, m, FermionCouplings(**g))
+    G = fermion_pair(of_P(q2, f), m, m, FermionCouplings(**g))
     for c in (-0.9, -0.2, 0.5, 1.0):
         r = -np.sqrt(b2 * lam) * c
         S = gS * f["f_0"] * M2_P / (m_b - m_s) - 2.0 * tau * r * gT
@@ -415,7 +416,7 @@ def test_three_neutrinos() -> None:
     E = q2 * lam * (f["f_T"] / (m_B + m_P)) ** 2
     rate = lam / 24.0 * f["f_plus"] ** 2 * plus + (2.0 / 3.0) * E * tensor
     rate = rate + q2 / 8.0 * (f["f_0"] * M2_P / (m_b - m_s)) ** 2 * scalar_plus
-    G = sum(n * fermion_pair_P(of_P(q2, f), 0.0, 0.0, c, identical) for n, c, identical in parts)
+    G = sum(n * fermion_pair(of_P(q2, f), 0.0, 0.0, c, identical) for n, c, identical in parts)
     np.testing.assert_allclose(integrated(np.asarray(G)), common * rate, rtol=1e-12)
 
     f, q2 = random_form_factors(rng, FF_V), grid(m_V)
@@ -423,7 +424,7 @@ def test_three_neutrinos() -> None:
     common = 3.0 * unit**2 * np.sqrt(kallen(m_B, m_V, q2)) / (64.0 * math.pi**3 * m_B**3)
     vector = q2 / 24.0 * (s["Tv"] * plus + (s["Ta"] + s["Lg"]) * minus)
     rate = vector + q2 / 8.0 * s["HP2"] * scalar_minus + (2.0 / 3.0) * (s["E"] + s["M"]) * tensor
-    each = [n * fermion_pair_V(of_V(q2, f), 0.0, 0.0, c, identical) for n, c, identical in parts]
+    each = [n * fermion_pair(of_V(q2, f), 0.0, 0.0, c, identical) for n, c, identical in parts]
     np.testing.assert_allclose(integrated(np.sum(each, axis=0)), common * rate, rtol=1e-12)
     longitudinal = 0.75 * each[0][:, 1] - 0.25 * each[0][:, 3]
     np.testing.assert_allclose(longitudinal, common * q2 / 24.0 * s["Lg"] * minus, rtol=1e-12)
@@ -437,12 +438,12 @@ def test_chiral_pairs_do_not_mix_vector_scalar_and_tensor(m1: float) -> None:
     alone = [FermionCouplings.chiral(VLL=1.0, VRL=0.3j), FermionCouplings.chiral(SLL=0.2, SRL=1j)]
     alone.append(FermionCouplings.chiral(TLL=0.7 - 0.1j))
     if m1 == 0.0:
-        together = integrated(fermion_pair_V(hadron, m1, 0.0, alone[0] + alone[1] + alone[2]))
-        rates = [integrated(fermion_pair_V(hadron, m1, 0.0, c)) for c in alone]
+        together = integrated(fermion_pair(hadron, m1, 0.0, alone[0] + alone[1] + alone[2]))
+        rates = [integrated(fermion_pair(hadron, m1, 0.0, c)) for c in alone]
     else:
         other = FermionCouplings.chiral(SLR=0.2, SRR=1j, TRR=0.7 - 0.1j)
-        together = integrated(fermion_pair_V(hadron, m1, 0.0, alone[0] + other))
-        rates = [integrated(fermion_pair_V(hadron, m1, 0.0, c)) for c in (alone[0], other)]
+        together = integrated(fermion_pair(hadron, m1, 0.0, alone[0] + other))
+        rates = [integrated(fermion_pair(hadron, m1, 0.0, c)) for c in (alone[0], other)]
     np.testing.assert_allclose(together, np.sum(rates, axis=0), rtol=1e-13)
 
 
@@ -454,7 +455,7 @@ def test_angular_coefficients_of_massless_pairs() -> None:
         hVV=0.5 * (C9 + C9p), hVA=0.5 * (C10 + C10p), hAV=0.5 * (C9p - C9), hAA=0.5 * (C10p - C10)
     )
     f, q2 = random_form_factors(rng, FF_V), grid(m_V)
-    J = fermion_pair_V(of_V(q2, f), 0.0, 0.0, couplings)
+    J = fermion_pair(of_V(q2, f), 0.0, 0.0, couplings)
     A: dict[str, NDArray[np.complexfloating[Any, Any]]] = {}
     for chirality, s in (("L", -1.0), ("R", 1.0)):
         vector, axial = C9 + C9p + s * (C10 + C10p), C9 - C9p + s * (C10 - C10p)
@@ -489,7 +490,7 @@ def test_left_handed_quark_makes_negative_helicity() -> None:
     f = {"V": 0.4, "A_0": 0.4, "A_1": 0.3, "A_12": 0.25, "T_1": 0.35, "T_2": 0.3, "T_23": 0.6}
     hadron = of_V(np.array([3.0]), f)
     # A K* of helicity -1 recoils against a pair of spin +1 along its flight: the left-handed chi1 flies backwards.
-    current = fermion_pair_V(hadron, 0.0, 0.0, FermionCouplings.chiral(VLL=1.0))[0]
+    current = fermion_pair(hadron, 0.0, 0.0, FermionCouplings.chiral(VLL=1.0))[0]
     assert current[7] < -0.8 * current[0]
     positive = hadron.H_par - hadron.H_perp
     negative = hadron.H_par + hadron.H_perp
@@ -520,7 +521,7 @@ def test_branching_fraction_of_dirac_pair(coupling: str) -> None:
 
     def density(q2: Array) -> Array:
         currents = hadron_P(q2, mass_B, mass_K, ff.f_plus(q2), ff.f_0(q2), ff.f_T(q2), m_b=4.18, m_s=0.0935)
-        return fermion_pair_P(currents, m, m, couplings)
+        return fermion_pair(currents, m, m, couplings)
 
     rate = Spectrum.from_density(density, 4.0 * m**2, (mass_B - mass_K) ** 2).rate()
     assert rate / width_from_lifetime(1.638e-12) == pytest.approx(DIRAC[coupling], rel=1e-5)
@@ -536,7 +537,7 @@ def test_standard_model_to_P() -> None:
 
     def density(q2: Array) -> Array:
         currents = hadron_P(q2, 5.27934, 0.493677, ff.f_plus(q2), ff.f_0(q2), ff.f_T(q2), m_b=4.18, m_s=0.0935)
-        return 3.0 * fermion_pair_P(currents, 0.0, 0.0, SM_NEUTRINO)
+        return 3.0 * fermion_pair(currents, 0.0, 0.0, SM_NEUTRINO)
 
     rate = Spectrum.from_density(density, 0.0, (5.27934 - 0.493677) ** 2).rate()
     assert rate / width_from_lifetime(1.638e-12) == pytest.approx(4.966781415931983e-06, rel=2e-6)
@@ -549,7 +550,7 @@ def test_standard_model_to_V() -> None:
     def density(q2: Array) -> Array:
         form_factors = {name: ff.value(name, q2) for name in FF_V}
         currents = hadron_V(q2, mass_B, mass_V, **form_factors, m_b=4.18, m_s=0.0935)
-        return 3.0 * fermion_pair_V(currents, 0.0, 0.0, SM_NEUTRINO)
+        return 3.0 * fermion_pair(currents, 0.0, 0.0, SM_NEUTRINO)
 
     q2_max = (mass_B - mass_V) ** 2
     only_longitudinal = np.isin(np.arange(12), (1, 3))
@@ -598,7 +599,7 @@ def test_eos(q2: float, C: dict[str, float], value: float) -> None:
         m_s=0.0,
     )
     rate = sum(
-        n * integrated(fermion_pair_P(hadron, 0.0, 0.0, couplings, identical))[0]
+        n * integrated(fermion_pair(hadron, 0.0, 0.0, couplings, identical))[0]
         for n, couplings, identical in neutrinos(C, unit)
     )
     assert rate * 1.641e-12 / 6.58211928e-25 == pytest.approx(value, rel=1e-5)
@@ -615,8 +616,8 @@ def test_densities_are_real_and_not_negative(m1: float, m2: float, identical: bo
     axis, phi = np.linspace(-1.0, 1.0, 25), np.linspace(-math.pi, math.pi, 37)
     for _ in range(3):
         couplings = FermionCouplings(**random_couplings(rng))
-        G = fermion_pair_P(of_P(grid(m_P, m1, m2), random_form_factors(rng, FF_P)), m1, m2, couplings, identical)
-        J = fermion_pair_V(of_V(grid(m_V, m1, m2), random_form_factors(rng, FF_V)), m1, m2, couplings, identical)
+        G = fermion_pair(of_P(grid(m_P, m1, m2), random_form_factors(rng, FF_P)), m1, m2, couplings, identical)
+        J = fermion_pair(of_V(grid(m_V, m1, m2), random_form_factors(rng, FF_V)), m1, m2, couplings, identical)
         assert (G.shape, J.shape) == ((20, 3), (20, 12))
         assert G.dtype == J.dtype == np.dtype(np.float64)
         assert (G @ [np.ones_like(axis), axis, axis**2] >= -1e-12 * np.abs(G).max()).all()
@@ -639,7 +640,7 @@ def test_zero_recoil(names: tuple[str, ...], m1: float, m2: float) -> None:
     q2 = np.array([(m_B - m_V) ** 2 * (1.0 - 1e-9)])
     values = random_couplings(np.random.default_rng(15))
     couplings = FermionCouplings(**{name: values[name] for name in names})
-    J = fermion_pair_V(of_V(q2, end_point_form_factors()), m1, m2, couplings)[0]
+    J = fermion_pair(of_V(q2, end_point_form_factors()), m1, m2, couplings)[0]
     F_L = (0.75 * J[1] - 0.25 * J[3]) / integrated(J)
     assert pytest.approx(1.0 / 3.0, abs=1e-4) == F_L
 
@@ -654,11 +655,11 @@ def test_ends_of_the_phase_space(m1: float, m2: float) -> None:
         near = (upper - lower) * np.array([1e-13, 1e-10, 1e-6])
         q2 = np.concatenate([lower + near, upper - near])
         if m_H == m_P:
-            width = integrated(fermion_pair_P(of_P(q2, f_P), m1, m2, couplings))
-            outside = fermion_pair_P(of_P(np.array([max(lower, 0.1) * 0.99, upper * 1.01]), f_P), m1, m2, couplings)
+            width = integrated(fermion_pair(of_P(q2, f_P), m1, m2, couplings))
+            outside = fermion_pair(of_P(np.array([max(lower, 0.1) * 0.99, upper * 1.01]), f_P), m1, m2, couplings)
         else:
-            width = integrated(fermion_pair_V(of_V(q2, f_V), m1, m2, couplings))
-            outside = fermion_pair_V(of_V(np.array([max(lower, 0.1) * 0.99, upper * 1.01]), f_V), m1, m2, couplings)
+            width = integrated(fermion_pair(of_V(q2, f_V), m1, m2, couplings))
+            outside = fermion_pair(of_V(np.array([max(lower, 0.1) * 0.99, upper * 1.01]), f_V), m1, m2, couplings)
         assert np.all(np.isfinite(width))
         assert np.all(width > 0.0)
         assert width[3] < width[4] < width[5]
@@ -675,7 +676,7 @@ def test_spectrum_of_massive_pairs() -> None:
     couplings = FermionCouplings(hAA=1e-8)
 
     def density(q2: Array) -> Array:
-        return fermion_pair_V(of_V(q2, f), m, m, couplings)
+        return fermion_pair(of_V(q2, f), m, m, couplings)
 
     lower, upper = 4.0 * m**2, (m_B - m_V) ** 2
     spectrum = Spectrum.from_density(density, lower, upper)
@@ -699,11 +700,11 @@ def test_refusals() -> None:
     with pytest.raises(ValueError, match="m_b \\+ m_s > 0"):
         hadron_V(np.array([1.0]), m_B, m_V, **f_V, m_b=0.0, m_s=0.0)
     with pytest.raises(ValueError, match="identical particles have one mass"):
-        fermion_pair_P(of_P(1.0, f_P), 0.1, 0.2, FermionCouplings(), identical=True)
+        fermion_pair(of_P(1.0, f_P), 0.1, 0.2, FermionCouplings(), identical=True)
     with pytest.raises(ValueError, match="m1 \\+ m2 >= 0"):
-        fermion_pair_P(of_P(1.0, f_P), -0.1, 0.1, FermionCouplings())
+        fermion_pair(of_P(1.0, f_P), -0.1, 0.1, FermionCouplings())
 
 
 def test_no_q2() -> None:
-    assert fermion_pair_P(of_P(np.array([]), dict.fromkeys(FF_P, 0.3)), 0.0, 0.0, FermionCouplings()).shape == (0, 3)
-    assert fermion_pair_V(of_V(np.array([]), dict.fromkeys(FF_V, 0.3)), 0.0, 0.0, FermionCouplings()).shape == (0, 12)
+    assert fermion_pair(of_P(np.array([]), dict.fromkeys(FF_P, 0.3)), 0.0, 0.0, FermionCouplings()).shape == (0, 3)
+    assert fermion_pair(of_V(np.array([]), dict.fromkeys(FF_V, 0.3)), 0.0, 0.0, FermionCouplings()).shape == (0, 12)

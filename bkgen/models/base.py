@@ -13,7 +13,7 @@ from ..channels import Channel
 from ..dark_matter import DecayMode, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
-from ..spectrum import Spectrum
+from ..spectrum import Array, Spectrum
 
 
 def parameter(
@@ -100,3 +100,52 @@ class Model(Block, ABC):
         """The name that selects the model in a card."""
         (name,) = get_args(cls.model_fields["name"].annotation)
         return str(name)
+
+
+class PairModel(Model):
+    """A model of an invisible pair without a mediator on its mass shell: one continuum, one decay mode.
+
+    Subclasses name their couplings, give the masses of the pair and its angular coefficients at q2.
+    """
+
+    operators: ClassVar[tuple[str, ...]]
+    """Names of the couplings; at least one must not vanish."""
+
+    mass_key: ClassVar[str]
+    """The parameter that a problem with the threshold points to."""
+
+    @property
+    @abstractmethod
+    def masses(self) -> tuple[float, float]:
+        """Masses of the pair [GeV]."""
+
+    @abstractmethod
+    def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
+        """Angular coefficients (n, 3) or (n, 12) [GeV^-1] at q2 (n,) [GeV^2], see `bkgen.spectrum`."""
+
+    @property
+    def vanishing(self) -> frozenset[str]:
+        """Names of the operators that vanish at this point because the particles are their own antiparticles."""
+        return frozenset()
+
+    def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
+        """The threshold, operators that vanish identically, and a rate that does not."""
+        yield from super().check(channel, inputs)
+        limit = channel.m_B(inputs.constants) - channel.m_H(inputs.constants)
+        given = [name for name in self.operators if as_complex(getattr(self, name))]
+        vanishing = [name for name in given if name in self.vanishing]
+        for name in vanishing:
+            yield Problem((name,), "vanishes for a particle that is its own antiparticle", getattr(self, name))
+        if sum(self.masses) >= limit:
+            message = f"the pair must be lighter than m_B - m_hadron = {limit:.5f} GeV"
+            yield Problem((self.mass_key,), message, getattr(self, self.mass_key))
+        elif not given:
+            yield Problem((), f"at least one coupling is required: {', '.join(self.operators)}")
+        elif channel.name in self.channels and not vanishing and not self.spectrum(channel, inputs).rate() > 0.0:
+            yield Problem((), f"these couplings give no rate in {channel.name}")
+
+    def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
+        """Spectrum in q2 with all angles, from threshold to the end point."""
+        return Spectrum.from_density(
+            lambda q2: self.density(q2, channel, inputs), sum(self.masses) ** 2, channel.q2_max(inputs.constants)
+        )

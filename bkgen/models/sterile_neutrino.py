@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from ..channels import CHANNELS, Channel
-from ..currents import fermion_pair, hadron
+from ..currents import hadron
 from ..dark_matter import DecayMode
 from ..errors import Problem
 from ..formfactors import Inputs
-from ..pair import FermionCouplings
-from ..spectrum import Spectrum
-from .base import Complex, Model, as_complex, parameter
+from ..pair import FermionCouplings, fermion_pair
+from ..spectrum import Array
+from .base import Complex, PairModel, as_complex, parameter
 
 _N, _NU = 52, 12  # PDG codes: spin-1/2 dark matter, neutrino
 _PLAIN = ("gV", "gA", "gS", "gP", "gT", "gT5")
 _CHIRAL = ("VLL", "VLR", "VRL", "VRR", "SLL", "SLR", "SRL", "SRR", "TLL", "TRR")
 
 
-class SterileNeutrino(Model):
+class SterileNeutrino(PairModel):
     """B -> K(*) with a pair of sterile neutrinos, or one and a massless neutrino; stable on the scale of the detector.
 
     Contact operators in GeV^-2: (sbar gamma b) Nbar gamma (gV + gA gamma5) chi + (sbar b) Nbar (gS + i gP gamma5) chi
@@ -30,6 +30,8 @@ class SterileNeutrino(Model):
     """
 
     channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
+    operators: ClassVar[tuple[str, ...]] = (*_PLAIN, *_CHIRAL)
+    mass_key: ClassVar[str] = "m_N"
 
     name: Literal["sterile_neutrino"]
     m_N: float = parameter("mass of N", unit="GeV", ge=0)
@@ -67,7 +69,7 @@ class SterileNeutrino(Model):
         return FermionCouplings.without_quark_gamma5(**plain) + FermionCouplings.chiral(**chiral)
 
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
-        """Thresholds, alternatives, and a rate that does not vanish."""
+        """Alternatives, besides thresholds and the rate."""
         yield from super().check(channel, inputs)
         if self.final == "N N2" and self.m_N2 is None:
             yield Problem(("m_N2",), "required with final: N N2")
@@ -75,27 +77,11 @@ class SterileNeutrino(Model):
             yield Problem(("m_N2",), "belongs to final: N N2 only", self.m_N2)
         if self.majorana and self.final != "N N":
             yield Problem(("majorana",), "makes a difference for final: N N only", self.majorana)
-        limit = channel.m_B(inputs.constants) - channel.m_H(inputs.constants)
-        if sum(self.masses) >= limit:
-            yield Problem(("m_N",), f"the pair must be lighter than m_B - m_hadron = {limit:.5f} GeV", self.m_N)
-        elif not any(as_complex(getattr(self, name)) for name in (*_PLAIN, *_CHIRAL)):
-            yield Problem((), f"at least one coupling is required: {', '.join((*_PLAIN, *_CHIRAL))}")
-        elif channel.name in self.channels and self._density_is_zero(channel, inputs):
-            yield Problem((), f"these couplings give no rate in {channel.name}")
 
-    def _density_is_zero(self, channel: Channel, inputs: Inputs) -> bool:
-        spectrum = self.spectrum(channel, inputs)
-        return not spectrum.rate() > 0.0
-
-    def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
-        """Spectrum in q2 with all angles; chi1 is N."""
-        m1, m2 = self.masses
+    def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
+        """Angular coefficients of the pair; chi1 is N."""
         identical = self.majorana and self.final == "N N"
-        return Spectrum.from_density(
-            lambda q2: fermion_pair(hadron(q2, channel, inputs), m1, m2, self.couplings, identical),
-            (m1 + m2) ** 2,
-            channel.q2_max(inputs.constants),
-        )
+        return fermion_pair(hadron(q2, channel, inputs), *self.masses, self.couplings, identical)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
         """One invisible pair."""

@@ -1,0 +1,59 @@
+"""The minimal scalar dark matter S that couples to the Higgs boson only."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from .. import widths
+from ..boson_pair import ScalarCouplings, scalar_pair
+from ..channels import CHANNELS, Channel
+from ..currents import hadron
+from ..dark_matter import DecayMode
+from ..formfactors import Inputs
+from ..spectrum import Array
+from .base import PairModel, parameter
+
+_S = 51  # PDG code of spin-0 dark matter
+
+
+class SingletScalar(PairModel):
+    """A real scalar S with L = -lambda_S v h S^2, made through a virtual Higgs boson in b -> s h*, h* -> S S.
+
+    The loop coupling is L = kappa_sb h sbar P_R b + h.c.; the Higgs boson has the mass m_h of the inputs, its width is
+    negligible so far below.  `propagator: contact` is 1/m_h^2 instead of 1/(m_h^2 - q2), as in the papers.
+    Source: Bird et al., hep-ph/0401195 and hep-ph/0601090.
+    """
+
+    channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
+    mediator: ClassVar[str] = "S S"
+    operators: ClassVar[tuple[str, ...]] = ("lambda_S",)
+    mass_key: ClassVar[str] = "m_S"
+
+    name: Literal["singlet_scalar"]
+    m_S: float = parameter("mass of S", unit="GeV", ge=0)
+    lambda_S: float = parameter("coupling in -lambda_S v h S^2", gt=0)
+    kappa_sb: float | None = parameter("sb h coupling (default: top loop)", gt=0, default=None)
+    propagator: Literal["full", "contact"] = parameter("of the Higgs boson", unit="", default="full")
+
+    @property
+    def masses(self) -> tuple[float, float]:
+        """Masses of the pair [GeV]."""
+        return self.m_S, self.m_S
+
+    def couplings(self, q2: Array, inputs: Inputs) -> ScalarCouplings:
+        """gS = gP = kappa_sb lambda_S v/(m_h^2 - q2) [GeV^-1] at q2 (n,) [GeV^2]."""
+        c = inputs.constants
+        kappa = widths.kappa_sb(c) if self.kappa_sb is None else self.kappa_sb
+        carried = np.zeros_like(q2) if self.propagator == "contact" else q2
+        g = (kappa * self.lambda_S * c.v_EW / (c.m_h**2 - carried)).astype(np.complex128)
+        return ScalarCouplings(gS=g, gP=g)
+
+    def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
+        """Angular coefficients of the pair of identical scalars."""
+        return scalar_pair(hadron(q2, channel, inputs), self.m_S, self.couplings(q2, inputs), identical=True)
+
+    def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
+        """One invisible pair."""
+        return (DecayMode(self.mediator, 1.0, True, "pair", (_S, _S), self.masses),)
