@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ _BLOCK = 4096
 @dataclass(frozen=True, slots=True)
 class Couplings:
     """Couplings of one kind of pair to the quark currents; they add up like the terms of a Lagrangian."""
+
+    __array_ufunc__: ClassVar[None] = None  # an array times couplings is left to __rmul__
 
     def __add__(self, other: Self) -> Self:
         """Sum of two Lagrangians."""

@@ -19,9 +19,9 @@ _X = 53  # PDG code of spin-1 dark matter
 class VectorDarkMatter(PairModel):
     """A pair of massive dark-matter vectors X from contact operators, complex or real; all operators interfere.
 
-    L = sbar (C_S + C_P gamma5) b X*.X + sbar gamma_mu (C_Vi + C_Ai gamma5) b J_i^mu + h.c., with the currents J_2 to J_6
-    of the table, and sbar sigma_{mu nu} (i C_T1 + C_T2 gamma5) b (X*^mu X^nu - X*^nu X^mu)/2.  A real X has S, P, V2,
-    A2, V3 and A3 only, with L times 1/2, and half of the complex width.
+    L = sbar (C_S + C_P gamma5) b X*.X + sbar gamma_mu (C_Vi + C_Ai gamma5) b J_i^mu + h.c., with the currents J_2 ...
+    J_6 of the table, and sbar sigma_{mu nu} (i C_T1 + C_T2 gamma5) b (X*^mu X^nu - X*^nu X^mu)/2.  A real X has S, P,
+    V2, A2, V3 and A3 only, with L times 1/2, and half of the complex width.
     Rates grow like (q2/m_X^2)^2 for small m_X, because nothing here makes X a gauge boson.
     Source: arXiv:2209.05223.
     """
