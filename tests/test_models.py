@@ -32,6 +32,7 @@ from bkgen.models.base import Model
 from bkgen.models.continuum import Continuum
 from bkgen.models.dark_higgs import NARROW_BELOW, DarkHiggs, ScalarDM, Zprime
 from bkgen.models.kst_toy import KstToy
+from bkgen.models.light_z_prime import LightZPrime
 from bkgen.models.sm import StandardModel, long_distance_width
 from bkgen.spectrum import integrated
 from bkgen.units import HBAR, width_from_lifetime
@@ -71,6 +72,8 @@ POINTS: dict[str, Model] = {
     "ALP, visible": alp(),
     "ALP, invisible": alp(C_q=0.0, C_V_sb=1.0, C_chi=1.0, m_chi=0.5),
     "ALP, stable": alp(C_q=0.0, C_V_sb=1.0),
+    "light Z', d = 4": LightZPrime(name="light_z_prime", m_Zp=2.0, g_V=1e-8),
+    "light Z', d = 5": LightZPrime(name="light_z_prime", m_Zp=2.0, d=5, g_V=1e-5, g_A=(0.0, 1e-5), Lambda=1e3),
     **{f"continuum, {t}": continuum(topology=t, m_d=0.1) for t in TOPOLOGIES},
     "continuum, line": continuum(m_line=2.0, line_fraction=0.3),
     **{f"kst_toy, {t}": KstToy(name="kst_toy", topology=t, m_d=0.1) for t in TOPOLOGIES},
