@@ -68,7 +68,8 @@ def rate_to_P(couplings: Mapping[str, complex], q2: Array, m: float, f: Mapping[
     alone = [abs(g) ** 2 * _mean_to_P(name, q2, m, f) for name, g in couplings.items() if name in FORMS_P]
     scalar = (m_b - m_s) * (f["f_0"] * M2_P / (m_b - m_s)) ** 2
     quark_V = lam * f["f_plus"] * f["f_T"] / (m_B + m_P)
-    return np.sum(alone, axis=0) + _interference(couplings, q2, m, scalar, 0.0, lam * f["f_plus"] ** 2, quark_V, 0.0)
+    mixed = _interference(couplings, q2, m, scalar, 0.0, lam * f["f_plus"] ** 2, quark_V, 0.0)
+    return np.asarray(np.sum(alone, axis=0) + mixed)
 
 
 def rate_to_V(couplings: Mapping[str, complex], q2: Array, m: float, f: Mapping[str, float]) -> Array:
@@ -81,7 +82,7 @@ def rate_to_V(couplings: Mapping[str, complex], q2: Array, m: float, f: Mapping[
     mixed = _interference(couplings, q2, m, 0.0, -(m_b + m_s) * s["HP2"], q2 * s["Tv"], quark_V, quark_A)
     axial = {"V4": couplings["A4"], "V5": couplings["A5"]}
     mixed = mixed + _current_interference(axial, q2, m) * q2 * (s["Ta"] + s["Lg"])
-    return np.sum(alone, axis=0) + mixed
+    return np.asarray(np.sum(alone, axis=0) + mixed)
 
 
 def _mean_to_P(name: str, q2: Array, m: float, f: Mapping[str, float]) -> Array:
@@ -102,7 +103,7 @@ def _interference(
     b2, y, electric, magnetic = _weights(q2, m, 1.0 / 3.0)
 
     def product(a: str, b: str) -> complex:
-        return g[a] * np.conj(g[b])
+        return complex(g[a] * np.conj(g[b]))
 
     return np.asarray(
         b2 * y * (product("S", "V2").imag * scalar + product("P", "A2").imag * pseudoscalar)
@@ -142,11 +143,12 @@ def _squared(name: str, q2: Array, m: float, squares: Mapping[str, Array], c2: f
     if name[0] == "T":
         E, M = (squares["E"], squares["M"]) if name == "T1" else (squares["M"], squares["E"])
         return (E * electric + M * magnetic) / q2
-    spatial, timelike = {
+    weights: dict[str, tuple[Array, Array | float]] = {
         "2": (b2 * x / 2.0 * s2, b2**2 * x**2 / 4.0),
         "3": (b2**2 * x / 2.0 * s2, 2.0 * b2),
         "4": (b2 * c2 * N_0, 0.0),
         "5": (electric, 0.0),
         "6": (magnetic, 0.0),
-    }[name[1]]
-    return squares["1"] * spatial + squares["t"] * timelike
+    }
+    spatial, timelike = weights[name[1]]
+    return np.asarray(squares["1"] * spatial + squares["t"] * timelike)

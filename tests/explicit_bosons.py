@@ -8,7 +8,7 @@ for e1*^mu e2*^nu, a derivative of an outgoing particle of momentum p for +i p, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from explicit_amplitudes import EPSILON, METRIC, Complex, Decay, Real, dot, dual, hadronic_P, hadronic_V, polarisations
@@ -31,7 +31,7 @@ def vector_bilinear(name: str, p1: Real, p2: Real, states: Complex) -> Complex:
     exchanged = np.swapaxes(states, 1, 2)
     lowered = METRIC @ states @ METRIC
     trace = np.einsum("mn,amn->a", METRIC, states)
-    result = {
+    result: dict[str, Callable[[], Complex]] = {
         # X*.X
         "S": lambda: trace,
         # d_nu (X*^mu X^nu + X*^nu X^mu)
@@ -59,7 +59,7 @@ def scalar_bilinear(name: str, p1: Real, p2: Real) -> Complex:
 def vector_states(decay: Decay, mass: float) -> Complex:
     """e1*^mu e2*^nu of the nine spin states, (9, 4, 4): each X polarised along x, y and z in its rest frame."""
     first, second = (_boosted_axes(p, mass) for p in (decay.p1, decay.p2))
-    return np.einsum("am,bn->abmn", first, second).reshape(9, 4, 4) + 0j
+    return np.asarray(np.einsum("am,bn->abmn", first, second).reshape(9, 4, 4), dtype=complex)
 
 
 def _boosted_axes(p: Real, mass: float) -> Real:
