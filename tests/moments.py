@@ -86,7 +86,7 @@ def expected(point: Point, channel_name: str) -> tuple[float, dict[str, float]]:
     m_B, m_H, spin_1 = channel.m_B(C), channel.m_H(C), channel.spin == 1
     lower, upper = sum(point.masses) ** 2, (m_B - m_H) ** 2
     near_0 = lower > 0.0 and 0.0 in point.masses  # the pole at q2 = 0 is then close to the threshold
-    t, w_t = np.polynomial.legendre.leggauss(12 if spin_1 and not near_0 else 24)
+    t, w_t = np.polynomial.legendre.leggauss(16 if spin_1 and not near_0 else 24)
     t, w_t = 0.5 * math.pi * (t + 1.0), 0.5 * math.pi * w_t
     names = ("V", "A_0", "A_1", "A_2", "T_1", "T_2", "T_3") if spin_1 else ("f_plus", "f_0", "f_T")
     moments = TO_V if spin_1 else TO_P
