@@ -113,6 +113,47 @@ def random_decay(
     return Decay(B, H, p1, p2, *(two_body(rng, H, *daughters) if daughters else ()))
 
 
+def decay_at(
+    m_B: float,
+    m_H: float,
+    masses: tuple[float, float],
+    q2: float,
+    angles: tuple[float, float, float],
+    daughters: tuple[float, float] | None = None,
+) -> Decay:
+    """A decay of a B at rest, the hadron along +z; pair and K are tilted by these angles, in some convention."""
+
+    def momenta(M: float, m1: float, m2: float, cosine: float, phi: float) -> tuple[Real, Real]:
+        k = math.sqrt((M**2 - (m1 + m2) ** 2) * (M**2 - (m1 - m2) ** 2)) / (2.0 * M)
+        sine = math.sqrt(1.0 - cosine**2)
+        p = k * np.array([sine * math.cos(phi), sine * math.sin(phi), cosine])
+        return np.array([math.hypot(k, m1), *p]), np.array([math.hypot(k, m2), *(-p)])
+
+    B = np.array([m_B, 0.0, 0.0, 0.0])
+    H, q = momenta(m_B, m_H, math.sqrt(q2), 1.0, 0.0)
+    c, c_K, phi = angles
+    p1, p2 = (boosted(p, q) for p in momenta(math.sqrt(q2), *masses, c, phi))
+    if daughters is None:
+        return Decay(B, H, p1, p2)
+    return Decay(B, H, p1, p2, *(boosted(p, H) for p in momenta(m_H, *daughters, c_K, 0.0)))
+
+
+def all_angles(spin_1: bool) -> list[tuple[tuple[float, float, float], float]]:
+    """Angles for `decay_at` and weights, which sum to 2 for B -> P and to 8 pi for B -> V.
+
+    |M|^2 and its moments are polynomials of degree 4 in the cosines and of order 4 in the azimuth (terms odd in a sine
+    of an angle vanish with the azimuth): three Gauss points and five azimuths are exact.
+    """
+    x, w = np.polynomial.legendre.leggauss(3)
+    cosines = [(float(a), float(b)) for a, b in zip(x, w, strict=True)]
+    if not spin_1:
+        return [((c, 0.0, 0.0), w_c) for c, w_c in cosines]
+    step = 2.0 * math.pi / 5
+    return [
+        ((c, c_K, step * i + 0.1), w_c * w_K * step) for c, w_c in cosines for c_K, w_K in cosines for i in range(5)
+    ]
+
+
 def angles(decay: Decay) -> tuple[float, float, float]:
     """(cos theta, cos theta_K, phi) from the four-momenta; the last two are 0 for B -> P.
 
