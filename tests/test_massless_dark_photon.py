@@ -22,6 +22,7 @@ from scipy.stats import binomtest, kstest
 from bkgen import widths
 from bkgen.api import load_card
 from bkgen.card import Card, card_from_dict
+from bkgen.card_fields import parameters
 from bkgen.channels import CHANNELS, Channel, channel
 from bkgen.constants import Constants
 from bkgen.currents import fermion_pair, hadron
@@ -37,7 +38,7 @@ from bkgen.dark_qed import (
     sommerfeld_factor,
     velocity,
 )
-from bkgen.errors import RunError
+from bkgen.errors import InputError, RunError
 from bkgen.formfactors import Inputs, form_factor_set
 from bkgen.generator import Beam
 from bkgen.io.metadata import describe
@@ -425,6 +426,20 @@ def test_refused() -> None:
     assert messages(m_Q=2.4) == {"m_Q": "must be below (m_B - m_K)/2 = 2.39287 GeV in B+ -> K+"}
     assert messages(B_ZERO, m_Q=2.3) == {}
     assert messages(B_ZERO, m_Q=1e-5) == {"m_Q": "must be 0 or at least 0.0001 GeV in B0 -> K*0"}
+
+
+def test_switches_are_listed() -> None:
+    """A switch that is on, off or a name."""
+    allowed = {row.name: row.bounds for row in parameters(MasslessDarkPhoton)}
+    assert (allowed["sommerfeld"], allowed["magnetic"]) == ("true | false | paper", "true | false | full")
+    with pytest.raises(InputError, match=r"must be true or false or paper \(did you mean paper\?\)"):
+        card_from_dict(
+            {
+                "schema": 1,
+                "model": {"name": "massless_dark_photon", "Lambda": 1e8, "alpha_D": 1, "sommerfeld": "papr"},
+                "channel": "B+ -> K+",
+            }
+        )
 
 
 def test_warnings() -> None:
