@@ -121,7 +121,10 @@ def _words(annotation: Any) -> str:
 
 def _allowed(field: FieldInfo) -> str:
     """Range, or names to choose from, for tables."""
-    return bounds(field) or " | ".join(choices(field.annotation))
+    names = choices(field.annotation)
+    if names and bool in get_args(field.annotation):
+        names = ("true", "false", *names)
+    return bounds(field) or " | ".join(names)
 
 
 def _default(field: FieldInfo) -> str:

@@ -18,6 +18,9 @@ to the flight direction of its parent, in the parent's rest frame."""
 
 FLAT: Polar = (0.5, 0.0, 0.0)
 
+Part = Literal["all", "lines", "continuum"]
+"""Part of a spectrum: all of it, its narrow lines, or its continuum."""
+
 _PARTICLES = {"none": 0, "pair": 2, "pole": 2, "cascade": 6}
 
 
@@ -27,12 +30,14 @@ class DecayMode:
 
     Parameters
     ----------
-    name: e.g. "nu_mu nu_mu~"; branching_fraction: of X, the modes of a model sum to 1.
+    name: e.g. "nu_mu nu_mu~"; branching_fraction: of X, the modes of a model (of one part) sum to 1.
     invisible: nothing of it is seen by a detector, wherever X decays.
     topology: see `Topology`.
     pdg, masses [GeV]: of (d1, d2) for pair and pole, (d1, d2, d11, d12, d21, d22) for a cascade.
     polar: densities of the polar angles of d11 and d21 (cascade only).
     pole_mass: M [GeV] (pole only).
+    part: where X decays like this, if it is a particle on a line but a pair in the continuum.  The branching fractions
+    of the modes of each part sum to 1; a mode whose part is absent from a spectrum is left out.
     """
 
     name: str
@@ -43,6 +48,7 @@ class DecayMode:
     masses: tuple[float, ...] = ()
     polar: tuple[Polar, Polar] = (FLAT, FLAT)
     pole_mass: float = 0.0
+    part: Part = "all"
 
     def __post_init__(self) -> None:
         expected = _PARTICLES[self.topology]
@@ -55,6 +61,10 @@ class DecayMode:
     def threshold(self) -> float:
         """Smallest mass of X that allows this mode [GeV]."""
         return sum(self.masses[:2])
+
+    def belongs_to(self, part: Part) -> bool:
+        """Whether X decays like this in that part of its spectrum."""
+        return self.part in ("all", part)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channels import Channel
-from .dark_matter import DecayMode, Widths
+from .dark_matter import DecayMode, Part, Widths
 from .detector import Response, detect, response
 from .detector_presets import Detector
 from .errors import InputError, Problem, RunError
@@ -258,7 +258,8 @@ def _mode_tables(modes: tuple[DecayMode, ...]) -> dict[str, Any]:
             m1, m2, *rest = mode.masses
             momenta[i] = two_body_momentum(m1, *rest[:2]), two_body_momentum(m2, *rest[2:])
     return {
-        "mode_cumulative": np.cumsum([mode.branching_fraction for mode in modes]),
+        "line_modes": _cumulative_modes(modes, "lines"),
+        "continuum_modes": _cumulative_modes(modes, "continuum"),
         "mode_topology": np.array([_TOPOLOGIES[mode.topology] for mode in modes], dtype=np.int64),
         "mode_invisible": np.array([mode.invisible for mode in modes], dtype=np.int64),
         "mode_masses": masses,
@@ -266,6 +267,15 @@ def _mode_tables(modes: tuple[DecayMode, ...]) -> dict[str, Any]:
         "mode_momenta": momenta,
         "mode_pole": np.array([mode.pole_mass for mode in modes], dtype=np.float64),
     }
+
+
+def _cumulative_modes(modes: tuple[DecayMode, ...], part: Part) -> Array:
+    """Cumulative branching fractions (n_modes,) in that part of the spectrum, 2 from the last mode of the part on."""
+    fractions = np.array([mode.branching_fraction if mode.belongs_to(part) else 0.0 for mode in modes])
+    cumulative = np.cumsum(fractions)
+    if fractions.any():  # rounding must not lead to a mode of the other part
+        cumulative[np.flatnonzero(fractions)[-1] :] = 2.0
+    return np.asarray(cumulative)
 
 
 class Sample:
@@ -277,22 +287,26 @@ class Sample:
         if refusal is not None:
             raise InputError(Problem(("model",), refusal))
         self.spectrum = job.model.spectrum(job.channel, job.inputs)
-        self.modes = job.model.modes(job.inputs)
+        self.modes = tuple(mode for mode in job.model.modes(job.inputs) if any(map(mode.belongs_to, self.parts)))
         self.widths: Widths | None = job.model.widths(job.inputs)
         self._validate()
 
     def _validate(self) -> None:
-        total = sum(mode.branching_fraction for mode in self.modes)
-        if not math.isclose(total, 1.0, rel_tol=1e-9):
-            raise RunError(f"the branching fractions of the decay modes sum to {total}, not 1")
+        for part in self.parts:
+            total = sum(mode.branching_fraction for mode in self.modes if mode.belongs_to(part))
+            if not math.isclose(total, 1.0, rel_tol=1e-9):
+                raise RunError(f"the branching fractions of the decay modes sum to {total}, not 1 ({part})")
         if not 0.0 < self.spectrum.rate() < math.inf:
             raise RunError(f"the rate of this model is {self.spectrum.rate()} GeV: there is nothing to generate")
         if self.spectrum.n_angular != self.job.channel.n_angular:
             raise RunError(f"the model gives {self.spectrum.n_angular} angular coefficients in {self.job.channel.name}")
         if not math.isfinite(self.ctau) and any(not mode.invisible for mode in self.modes):
             raise RunError("the model has visible decay modes but gives no width for X")
-        q2_min, q2_max = self.spectrum.q2_range
+        if math.isfinite(self.ctau) and any(mode.part != "all" for mode in self.modes):
+            raise RunError("an X that flies has the same decay modes on its lines and in its continuum")
+        _, q2_max = self.spectrum.q2_range
         for mode in self.modes:
+            q2_min = min(q2 for part, q2 in self.parts.items() if mode.belongs_to(part))
             if mode.threshold**2 > q2_min * (1.0 + 1e-9):
                 raise RunError(
                     f"mode {mode.name} needs q2 > {mode.threshold**2:.6g}, the spectrum starts at {q2_min:.6g}"
@@ -308,6 +322,16 @@ class Sample:
                 f"the spectrum extends to q2 = {q2_max:.6g}, beyond the end point of {self.job.channel.name}"
             )
 
+    @cached_property
+    def parts(self) -> dict[Part, float]:
+        """The parts that the spectrum has, each with its smallest q2 [GeV^2]."""
+        parts: dict[Part, float] = {}
+        if self.spectrum.lines:
+            parts["lines"] = self.spectrum.lines[0].q2
+        if self.spectrum.continuum is not None:
+            parts["continuum"] = float(self.spectrum.continuum.nodes[0])
+        return parts
+
     @property
     def ctau(self) -> float:
         """Proper decay length of X [m]; infinite if stable, 0 if X is no particle that flies."""
@@ -320,7 +344,7 @@ class Sample:
 
     @property
     def br_invisible(self) -> float:
-        """Sum of the branching fractions of the invisible modes."""
+        """Sum of the branching fractions of the invisible modes, 1 if X does not decay alike in its whole spectrum."""
         return min(sum(mode.branching_fraction for mode in self.modes if mode.invisible), 1.0)
 
     @property

@@ -70,7 +70,8 @@ class Plan(NamedTuple):
 
     Production: masses, B momentum in the Y(4S) frame (0 at rest), beta*gamma of the Y(4S) in the lab, output frame.
     Source: cumulative fractions of lines (n_lines,), cells (nodes, pdf at nodes, cumulative masses, guide table);
-    coefficients (n_nodes + n_lines, 3|12).  Modes: one entry each.  Optional rows: first row, or -1 where absent.
+    coefficients (n_nodes + n_lines, 3|12).  Modes: one entry each, cumulative fractions for X on a line
+    and in the continuum.  Optional rows: first row, or -1 where absent.
     """
 
     m_B: float
@@ -88,7 +89,8 @@ class Plan(NamedTuple):
     cumulative: Array
     guide: IntArray
     coefficients: Array
-    mode_cumulative: Array
+    line_modes: Array
+    continuum_modes: Array
     mode_topology: IntArray
     mode_invisible: IntArray
     mode_masses: Array
@@ -236,6 +238,12 @@ def _select(cumulative: Array, u: float) -> int:
 
 
 @njit
+def _mode(rng: State, cumulative: Array) -> int:
+    """Decay mode, from cumulative branching fractions; a single mode takes no random number."""
+    return _select(cumulative, uniform(rng)) if len(cumulative) > 1 else 0
+
+
+@njit
 def _cell(cumulative: Array, guide: IntArray, u: float) -> int:
     """Cell of the continuum that holds the cumulative fraction u."""
     u = min(u, ALMOST_ONE)
@@ -355,14 +363,15 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
             m_X = plan.line_masses[k]
             q2 = m_X * m_X
             _line_coefficients(plan.coefficients, len(plan.nodes) + k, J)
+            mode = _mode(rng, plan.line_modes)
         else:
             k = _cell(plan.cumulative, plan.guide, (u - p_lines) * per_continuum)
             f = _linear(rng, plan.pdf[k], plan.pdf[k + 1])
             q2 = plan.nodes[k] + f * (plan.nodes[k + 1] - plan.nodes[k])
             m_X = sqrt(q2)
             _interpolate(plan.coefficients, k, f, J)
+            mode = _mode(rng, plan.continuum_modes)
         per_m_X = 1.0 / m_X
-        mode = _select(plan.mode_cumulative, uniform(rng)) if len(plan.mode_cumulative) > 1 else 0
         topology = plan.mode_topology[mode]
         pair = topology != Topology.NONE
 

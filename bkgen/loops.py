@@ -65,6 +65,28 @@ def kinetic_mixing(q2: float, g_X: float, constants: Constants) -> float:
     return -e * g_X / (2.0 * math.pi**2) * integral
 
 
+def X_0(x_t: float) -> float:
+    """Inami-Lim function of b -> s nu nubar at x_t = m_t^2/m_W^2, without QCD corrections.
+
+    X_0(x) = (x/8) [(x + 2)/(x - 1) + (3 x - 6) ln(x)/(x - 1)^2].  Source: hep-ph/9512380.
+    Raises ValueError unless x_t > 0 and x_t != 1.
+    """
+    if not x_t > 0.0 or x_t == 1.0:
+        raise ValueError(f"x_t must be positive and not 1, got {x_t}")
+    x = x_t
+    return x / 8.0 * ((x + 2.0) / (x - 1.0) + (3.0 * x - 6.0) * math.log(x) / (x - 1.0) ** 2)
+
+
+def C_DM_over_C_nu(lambda_S: float, constants: Constants) -> float:
+    """Coefficient of b -> s S S over that of b -> s nu nubar in the minimal scalar model.
+
+    [3 x_t/(2 X_0(x_t))] lambda_S m_W^2/(g_W^2 m_h^2), with g_W = 2 m_W/v.  Source: Bird et al., hep-ph/0401195.
+    """
+    c = constants
+    x_t = (c.m_t / c.m_W) ** 2
+    return 1.5 * x_t / X_0(x_t) * lambda_S * (0.5 * c.v_EW / c.m_h) ** 2
+
+
 def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:
     if not m_a > 0.0:
         raise ValueError(f"m_a must be positive, got {m_a}")

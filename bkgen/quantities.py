@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,7 @@ _ANGLE_NODES = 48
 
 
 def rates(card: Card) -> list[Quantity]:
-    """Branching fractions of the channel, then partial widths, invisible fraction and ctau of the mediator.
+    """Branching fractions of the channel, then widths, invisible fraction and ctau of the mediator, then `derived`.
 
     Uncertainties are those of the form factors, propagated linearly along the principal axes of their covariance;
     widths of the mediator do not depend on them.
@@ -33,7 +34,7 @@ def rates(card: Card) -> list[Quantity]:
     central = branching_fractions(card, card.physics_inputs)
     errors = form_factor_uncertainties(card, lambda varied: branching_fractions(card, varied))
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
-    return quantities + _mediator_quantities(card)
+    return quantities + _mediator_quantities(card) + _derived_quantities(card)
 
 
 def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:
@@ -155,3 +156,14 @@ def _mediator_quantities(card: Card) -> list[Quantity]:
     if math.isfinite(widths.ctau):
         quantities.append(Quantity(f"ctau({X})", widths.ctau, "m", None, source))
     return quantities
+
+
+def _derived_quantities(card: Card) -> list[Quantity]:
+    """What the model derives, with form-factor uncertainties where it gives none."""
+
+    def values(inputs: Inputs) -> dict[str, float]:
+        return {q.name: float(q.value) for q in card.model.derived(card.decay, inputs) if isinstance(q.value, float)}
+
+    derived = card.model.derived(card.decay, card.physics_inputs)
+    errors = form_factor_uncertainties(card, values) if derived else {}
+    return [q if q.uncertainty is not None else replace(q, uncertainty=errors.get(q.name) or None) for q in derived]

@@ -75,6 +75,14 @@ def longitudinal(width: ArrayLike) -> Array:
     return coefficients
 
 
+def transverse(width: ArrayLike) -> Array:
+    """Coefficients (..., 12) of a transverse K* (sin^2 theta_K) with a flat invisible system, of that width."""
+    w = np.asarray(width, dtype=np.float64)
+    coefficients = np.zeros((*w.shape, 12))
+    coefficients[..., 0] = (2.0 / 3.0) * w
+    return coefficients
+
+
 def _negative_angles(coefficients: Array) -> NDArray[np.bool_]:
     """(...,) whether the density in cos(theta) is negative somewhere, for K, or for transverse or longitudinal K*."""
     g = coefficients

@@ -79,6 +79,18 @@ def B_to_V_alp(m_B: float, m_V: float, m_a: Real, C_A: complex, f_a: float, A_0:
     return _alp_scale(m_B, C_A, f_a) * A_0 * A_0 * root * root * root
 
 
+def B_to_V_gamma_D(m_B: float, m_V: float, Lambda: float, T_1: float, paper_normalisation: bool = False) -> float:
+    """Width of B -> V gamma_D, a massless dark photon, with ``T_1`` at q2 = 0; V = K* or phi is transverse.
+
+    m_B^3 T_1^2 (1 - m_V^2/m_B^2)^3/(8 pi Lambda^2) for L = (1/2 Lambda) sbar sigma_{mu nu} b F_D^{mu nu} + h.c.
+    ``paper_normalisation``: 32 pi for 8 pi, as printed in arXiv:2402.05901 eq. (4.4).
+    Source: polarisation sum for the Lagrangian of arXiv:2402.05901 eq. (2.1).
+    """
+    _require_positive(m_B=m_B, Lambda=Lambda)
+    root = _lambda_sqrt(m_B, m_V, 0.0)
+    return m_B**3 * (T_1 / Lambda) ** 2 * root**3 / ((32.0 if paper_normalisation else 8.0) * math.pi)
+
+
 # --- Dark Higgs -----------------------------------------------------------------------------------
 
 

@@ -104,6 +104,7 @@ def _mode(index: int, mode: DecayMode) -> dict[str, Any]:
         "branching_fraction": mode.branching_fraction,
         "invisible": mode.invisible,
         "topology": mode.topology,
+        "part": mode.part,
         "pdg": codes,
         "masses": masses,
     }

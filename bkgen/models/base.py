@@ -13,6 +13,7 @@ from ..channels import Channel
 from ..dark_matter import DecayMode, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
+from ..results import Quantity
 from ..spectrum import Array, Spectrum
 
 
@@ -71,7 +72,7 @@ class Model(Block, ABC):
 
     @abstractmethod
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
-        """Decays of X; the branching fractions sum to 1."""
+        """Decays of X; the branching fractions sum to 1 (on lines and in the continuum, see `DecayMode`)."""
 
     def widths(self, inputs: Inputs) -> Widths | None:
         """Partial widths of the mediator, or None when X is not a particle."""
@@ -90,6 +91,13 @@ class Model(Block, ABC):
     def events_refused(self, channel: Channel) -> str | None:
         """Why events of this point cannot be generated although its rate is known, or None."""
         return None
+
+    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+        """Further named results of this point, numbers that `rates` shows after those of the mediator.
+
+        Where `uncertainty` is None, `rates` adds that of the form factors of the channel.
+        """
+        return ()
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
         """One line for each approximation that is used outside its range."""

@@ -12,6 +12,8 @@ from ..channels import CHANNELS, Channel
 from ..currents import hadron
 from ..dark_matter import DecayMode
 from ..formfactors import Inputs
+from ..loops import C_DM_over_C_nu
+from ..results import Quantity
 from ..spectrum import Array
 from .base import PairModel, parameter
 
@@ -49,6 +51,17 @@ class SingletScalar(PairModel):
         carried = np.zeros_like(q2) if self.propagator == "contact" else q2
         g = (kappa * self.lambda_S * c.v_EW / (c.m_h**2 - carried)).astype(np.complex128)
         return ScalarCouplings(gS=g, gP=g)
+
+    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+        """What the same coupling does to the Higgs boson, and the coefficient over that of the neutrinos."""
+        c = inputs.constants
+        width = widths.H1_to_SS(c.m_h, self.m_S, self.lambda_S * c.v_EW, cos_theta=1.0)
+        source = self.describe_name()
+        return (
+            Quantity("Gamma(h -> S S)", width, "GeV", None, source),
+            Quantity("BR(h -> S S)", width / (c.Gamma_h + width), "1", None, source),
+            Quantity("C_DM/C_nu", C_DM_over_C_nu(self.lambda_S, c), "1", None, source),
+        )
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
         """Angular coefficients of the pair of identical scalars."""
