@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .card import Card
 from .channels import Channel
+from .dark_matter import invisible_fraction
 from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
@@ -87,14 +88,19 @@ def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs |
 
 def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] | None:
     """Mean p_invisible as a function of q2, or None where X is never seen."""
-    widths = card.model.widths(inputs)
-    if widths is None or not math.isfinite(widths.ctau) or widths.invisible_fraction >= 1.0:
+    widths, modes = card.model.widths(inputs), card.model.modes(inputs)
+    if widths is None or not math.isfinite(widths.ctau) or all(mode.invisible for mode in modes):
         return None
-    invisible, ctau, L_det = widths.invisible_fraction, widths.ctau, card.detector.L_det
+    ctau, L_det = widths.ctau, card.detector.L_det
     beam = None if card.beam == "rest" else card.beam
     sqrt_s = None if beam is None else beam.sqrt_s
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
-    return lambda q2: invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+
+    def unseen(q2: Array) -> Array:
+        invisible = invisible_fraction(modes, q2)
+        return invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+
+    return unseen
 
 
 def mean_survival(

@@ -179,7 +179,7 @@ class DarkHiggs(Model):
             modes.append(DecayMode("X Xbar", fraction, True, "pair", (_X, -_X), (self.X.m_X, self.X.m_X)))
         if "Zp Zp -> invisible" in w.partial:
             modes += self._ZpZp_modes(inputs, w.partial["Zp Zp -> invisible"] / w.total)
-        seen = max(1.0 - sum(mode.branching_fraction for mode in modes), 0.0)  # rounding may leave -1e-16
+        seen = max(1.0 - w.invisible_fraction, 0.0)  # rounding may leave -1e-16
         modes.append(DecayMode("visible", seen, False, "none"))
         return tuple(modes)
 
