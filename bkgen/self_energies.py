@@ -14,7 +14,7 @@ field; n = 2 (Z'Z', three) also the coefficient of q2^2, which no renormalisable
 multiple of (q2 - m_1^2)^2/(32 pi^2 v_Phi^2).  Above threshold the conditions are on the real part only; just below it
 the derivatives of B0 are large, and with them the third subtraction.
 
-Source: widths of arXiv:2401.10112; B0 as in A. Denner, arXiv:0709.1075 eq. (4.23).
+Source: widths of arXiv:2401.10112; B0 as in A. Denner, arXiv:0709.1075.
 """
 
 from __future__ import annotations
