@@ -63,6 +63,7 @@ class Constants:
     m_Z: float
     m_h: float
     Gamma_h: float
+    BR_h_4nu: float
     tau_Bp: float
     tau_B0: float
     tau_Bs: float
@@ -71,6 +72,7 @@ class Constants:
     alpha_0: float
     alpha_MZ_inv: float
     s2w: float
+    alpha_s_MZ: float
     X_t: float
     VtbVts: float
     Vub: float

@@ -1,4 +1,4 @@
-"""Loop functions: effective ALP couplings to gluons and photons, kinetic mixing of the L_mu - L_tau Z'."""
+"""Loop functions: effective couplings to gluons and photons, kinetic mixing and g-2 of the L_mu - L_tau Z'."""
 
 from __future__ import annotations
 
@@ -32,6 +32,26 @@ def B(x: float) -> complex:
     return 1.0 - x * f * f
 
 
+def A(x: float) -> complex:
+    """Quark loop of scalar -> g g, x = 4 m_q^2/m^2: (3/2) [tau + (tau - 1) f(tau)]/tau^2 with tau = 1/x.
+
+    f = arcsin(sqrt(tau))^2 and its continuation, so A = (3/2) [1 + (x - 1) B(x)]; A -> 1 for a heavy quark.
+    Raises ValueError for negative or non-finite x.  Source: A. Djouadi, hep-ph/0503172.
+    """
+    return 1.5 * (1.0 + (x - 1.0) * B(x))
+
+
+def alpha_s(mu: float, constants: Constants) -> float:
+    """Strong coupling at the scale ``mu`` [GeV], run from m_Z at one loop with five flavours (leading order).
+
+    alpha_s(m_Z)/[1 + (23/(6 pi)) alpha_s(m_Z) ln(mu/m_Z)].  Raises ValueError below 1 GeV.
+    """
+    if not mu >= 1.0:
+        raise ValueError(f"mu must be at least 1 GeV, got {mu}")
+    c = constants
+    return c.alpha_s_MZ / (1.0 + 23.0 / (6.0 * math.pi) * c.alpha_s_MZ * math.log(mu / c.m_Z))
+
+
 def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -> complex:
     """Effective gluon coupling C_G_UV + (1/2) sum_q C_q B(x_q) over six quarks with one common C_q.
 
@@ -63,6 +83,27 @@ def kinetic_mixing(q2: float, g_X: float, constants: Constants) -> float:
     mass_ratio = math.log(m_tau / m_mu) / 3.0
     integral = mass_ratio + _self_energy(q2 / m_tau**2) - _self_energy(q2 / m_mu**2)
     return -e * g_X / (2.0 * math.pi**2) * integral
+
+
+def delta_a_mu(m_Zp: float, g_X: float, constants: Constants) -> float:
+    """Contribution of a Z' with vector coupling ``g_X`` to the muon's anomalous magnetic moment (g - 2)/2.
+
+    (g_X^2/4 pi^2) int_0^1 dx x^2 (1 - x)/[x^2 + (1 - x) r], r = m_Zp^2/m_mu^2: g_X^2/(8 pi^2) for a light Z' and
+    g_X^2 m_mu^2/(12 pi^2 m_Zp^2) for a heavy one.  Source: arXiv:2401.10112.
+    Raises ValueError if ``m_Zp`` is negative or not finite.
+    """
+    from scipy.integrate import quad
+
+    if not (math.isfinite(m_Zp) and m_Zp >= 0.0):
+        raise ValueError(f"m_Zp must be finite and not negative, got {m_Zp}")
+    r = (m_Zp / constants.m_mu) ** 2
+    bend = math.sqrt(r) if r < 0.25 else 1.0 - 0.25 / r  # where the two terms of the denominator cross
+    intervals = [(0.0, bend), (bend, 1.0)] if 0.0 < bend < 1.0 else [(0.0, 1.0)]
+    parts = [
+        quad(lambda x: x * x * (1.0 - x) / (x * x + (1.0 - x) * r), low, high, epsabs=0.0, epsrel=1e-11, limit=200)[0]
+        for low, high in intervals
+    ]
+    return g_X**2 / (4.0 * math.pi**2) * float(sum(parts))
 
 
 def X_0(x_t: float) -> float:

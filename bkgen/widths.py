@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from . import units
+from . import loops, units
 from .constants import Constants, data_path
 from .kinematics import FloatArray, Real, kallen_sqrt
 
@@ -34,8 +34,15 @@ def kappa_sb(constants: Constants) -> float:
     Top loop of the Standard Model Higgs; the P_L term of relative size m_s/m_b is neglected.
     Source: arXiv:2401.10112.
     """
-    c = constants
-    return 3.0 * c.m_t**2 * c.m_b * c.VtbVts / (16.0 * math.pi**2 * c.v_EW**3)
+    return _top_loop(constants.m_b, constants.VtbVts, constants)
+
+
+def kappa_sd(VtsVtd: float, constants: Constants) -> float:
+    """Coupling kappa of L = kappa h dbar P_R s + h.c.: ``kappa_sb`` with m_s and ``VtsVtd``.
+
+    VtsVtd: |Vts* Vtd| for K+, |Re(Vts* Vtd)| for K_L (K_S takes the imaginary part).
+    """
+    return _top_loop(constants.m_s, VtsVtd, constants)
 
 
 def B_to_K_H1(
@@ -49,6 +56,17 @@ def B_to_K_H1(
     scalar_current = (m_B - m_K) * (m_B + m_K) / (m_b - m_s) * f_0
     coupling = (kappa * sin_theta) ** 2
     return coupling * scalar_current * scalar_current * _lambda_sqrt(m_B, m_K, m_H1) / (64.0 * math.pi * m_B)
+
+
+def K_to_pi_H1(
+    m_K: float, m_pi: float, m_H1: Real, kappa: float, sin_theta: float, f_0: Real, m_s: float, m_d: float
+) -> Real:
+    """Width of K+ -> pi+ H1 or K_L -> pi0 H1: ``B_to_K_H1`` for s -> d, with ``kappa_sd`` and K -> pi form factor.
+
+    The amplitude of K_L is that of K0 times Re(Vts* Vtd)/|Vts* Vtd|: the 1/sqrt(2) of pi0 and of K_L cancel the sum of
+    K0 and K0bar.
+    """
+    return B_to_K_H1(m_K, m_pi, m_H1, kappa, sin_theta, f_0, m_s, m_d)
 
 
 def B_to_V_H1(
@@ -130,6 +148,26 @@ def H1_to_ff(m_H1: Real, m_f: float, sin_theta: float, v_EW: float, N_c: int = 1
     return N_c * H1_to_chichi(m_H1, m_f, m_f / v_EW, sin_theta)
 
 
+def H1_to_gg(m_H1: float, sin_theta: float, constants: Constants) -> float:
+    """H1 -> g g at leading order: sin^2 alpha_s^2 m_H1^3/(72 pi^3 v^2) |A_c + A_b + A_t|^2, alpha_s at m_H1.
+
+    Perturbative, so only meaningful above 2 GeV; the next order about doubles it.  Source: A. Djouadi, hep-ph/0503172.
+    Raises ValueError below 1 GeV.
+    """
+    c = constants
+    _require_mass("m_H1", m_H1)
+    loop = sum(loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t))
+    scale = (sin_theta * loops.alpha_s(m_H1, c) * abs(loop) / c.v_EW) ** 2
+    return scale * m_H1**3 / (72.0 * math.pi**3)
+
+
+def H1_to_bb(m_H1: float, sin_theta: float, constants: Constants) -> float:
+    """H1 -> b bbar at leading order, open above 2 m_B: 3 sin^2 m_b^2 m_H1/(8 pi v^2) beta^3, beta of a B+ B- pair."""
+    c = constants
+    velocity = beta(m_H1, c.m_Bp)
+    return 3.0 * (sin_theta * c.m_b / c.v_EW) ** 2 * m_H1 * velocity**3 / (8.0 * math.pi)
+
+
 def H1_to_ZpZp_LL(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
     """H1 -> Z'_L Z'_L: cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 2 x)^2, x = m_Zp^2/m_H1^2."""
     x = (m_Zp / m_H1) * (m_Zp / m_H1)
@@ -166,6 +204,21 @@ def dark_higgs_visible_width(m_H1: float, column: Literal["Gtot", "Gtot_F"] = "G
         low, high = math.exp(log_m[0]), math.exp(log_m[-1])
         raise ValueError(f"m_H1 = {m_H1} GeV is outside the dark Higgs table ({low:.6g} to {high:.6g} GeV)")
     return float(np.exp(np.interp(math.log(m_H1), log_m, log_Gamma)))
+
+
+def dark_higgs_visible_width_LO(m_H1: float, constants: Constants) -> float:
+    """Total width into Standard Model particles over sin^2(theta) [GeV] at leading order, above the shipped table.
+
+    mu mu, tau tau, c cbar, g g, and b bbar above 2 m_B; quark masses of ``constants``, no QCD corrections.  At the end
+    of the table, 5.13 GeV, it is 1.6 times the value there: running m_c and the D threshold halve c cbar.
+    Raises ValueError outside 2 to 100 GeV, where hadrons, and W W* and Z Z*, are missing.
+    """
+    if not 2.0 <= m_H1 <= 100.0:
+        raise ValueError(f"m_H1 = {m_H1} GeV is outside the leading-order quark widths (2 to 100 GeV)")
+    c = constants
+    leptons = sum(H1_to_ff(m_H1, m_l, 1.0, c.v_EW) for m_l in (c.m_mu, c.m_tau))
+    charm = H1_to_ff(m_H1, c.m_c, 1.0, c.v_EW, N_c=3)
+    return leptons + charm + H1_to_bb(m_H1, 1.0, c) + H1_to_gg(m_H1, 1.0, c)
 
 
 # --- ALP ------------------------------------------------------------------------------------------
@@ -241,6 +294,11 @@ def beta(m: Real, m_d: float) -> Real:
 def _lambda_sqrt(M: float, m_1: float, m_2: Real) -> Real:
     """kallen^(1/2)(1, m_1^2/M^2, m_2^2/M^2), 0 when the channel is closed."""
     return kallen_sqrt(M, m_1, m_2, allow_closed=True) / (M * M)
+
+
+def _top_loop(m_q: float, V: float, constants: Constants) -> float:
+    """3 m_t^2 m_q V/(16 pi^2 v^3)."""
+    return 3.0 * constants.m_t**2 * m_q * V / (16.0 * math.pi**2 * constants.v_EW**3)
 
 
 def _alp_scale(m_B: float, C: complex, f_a: float) -> float:
