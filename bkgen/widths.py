@@ -11,7 +11,7 @@ import csv
 import math
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 
@@ -192,33 +192,70 @@ def ZpZp_transverse_fraction(m_H1: Real, m_Zp: float) -> Real:
     return 8.0 * x * x / (1.0 - 4.0 * x + 12.0 * x * x)
 
 
-def dark_higgs_visible_width(m_H1: float, column: Literal["Gtot", "Gtot_F"] = "Gtot") -> float:
-    """Total width into Standard Model particles over sin^2(theta) [GeV], from the shipped table.
+VISIBLE = {
+    "e+ e-": "BR_ee",
+    "mu+ mu-": "BR_mumu",
+    "tau+ tau-": "BR_tautau",
+    "pi pi": "BR_pipi",
+    "K K": "BR_KK",
+    "hadrons": "BR_4pi",
+    "g g": "BR_gg",
+    "s sbar": "BR_ss",
+    "c cbar": "BR_cc",
+}
+"""Visible final states of a dark Higgs boson, by their column in the table of widths."""
 
-    Log-log interpolation between the nodes.  ``Gtot`` (default) and ``Gtot_F`` are two independent
-    digitisations; hadronic widths are uncertain by a factor 2 between 0.95 and 1.9 GeV.
-    Raises ValueError outside the table.  Sources: arXiv:1809.01876, arXiv:1904.10447; see SOURCE.toml.
+
+def dark_higgs_visible_width(m_H1: float, source: str = "Gtot") -> float:
+    """Total width into Standard Model particles over sin^2(theta) [GeV].
+
+    Log-log interpolation between the nodes of a table.  ``source``: ``Gtot`` and ``Gtot_F`` are two independent
+    digitisations in the shipped table, everything else the path of a CSV file with its columns; hadronic widths are
+    uncertain by a factor 2 between 0.95 and 1.9 GeV.
+    Raises ValueError outside the table or without its columns, OSError for a file that cannot be read.
+    Sources: arXiv:1809.01876, arXiv:1904.10447; see SOURCE.toml.
     """
-    log_m, log_Gamma = _dark_higgs_table()[column]
+    shipped = source in ("Gtot", "Gtot_F")
+    log_m, log_Gamma = _dark_higgs_table(None if shipped else source)[source if shipped else "Gtot"]
     if not (m_H1 > 0.0 and log_m[0] <= math.log(m_H1) <= log_m[-1]):
         low, high = math.exp(log_m[0]), math.exp(log_m[-1])
         raise ValueError(f"m_H1 = {m_H1} GeV is outside the dark Higgs table ({low:.6g} to {high:.6g} GeV)")
     return float(np.exp(np.interp(math.log(m_H1), log_m, log_Gamma)))
 
 
-def dark_higgs_visible_width_LO(m_H1: float, constants: Constants) -> float:
-    """Total width into Standard Model particles over sin^2(theta) [GeV] at leading order, above the shipped table.
+def dark_higgs_visible_widths(m_H1: float, constants: Constants, source: str = "Gtot") -> dict[str, float]:
+    """Partial widths into Standard Model particles over sin^2(theta) [GeV], by the names in `VISIBLE`.
 
-    mu mu, tau tau, c cbar, g g, and b bbar above 2 m_B; quark masses of ``constants``, no QCD corrections.  At the end
-    of the table, 5.13 GeV, it is 1.6 times the value there: running m_c and the D threshold halve c cbar.
+    Branching fractions, linear in log(m_H1) between the nodes, times `dark_higgs_visible_width`, which is their sum.
+    pi pi and K K are summed over charges, hadrons are the other ones.  Above the shipped table, 5.13 GeV, at leading
+    order.  Raises as `dark_higgs_visible_width` and `dark_higgs_visible_widths_LO`.
+    """
+    shipped = source in ("Gtot", "Gtot_F")
+    columns = _dark_higgs_table(None if shipped else source)
+    if shipped and m_H1 > 0.0 and math.log(m_H1) > columns["Gtot"][0][-1]:
+        return dark_higgs_visible_widths_LO(m_H1, constants)
+    total = dark_higgs_visible_width(m_H1, source)
+    shares = {name: float(np.interp(math.log(m_H1), *columns[column])) for name, column in VISIBLE.items()}
+    return {name: total * share / sum(shares.values()) for name, share in shares.items()}
+
+
+def dark_higgs_visible_widths_LO(m_H1: float, constants: Constants) -> dict[str, float]:
+    """Partial widths into Standard Model particles over sin^2(theta) [GeV] at leading order, above the shipped table.
+
+    b bbar above 2 m_B; quark masses of ``constants``, no QCD corrections.  At the end of the table, 5.13 GeV, their sum
+    is 1.6 times the value there: running m_c and the D threshold halve c cbar.
     Raises ValueError outside 2 to 100 GeV, where hadrons, and W W* and Z Z*, are missing.
     """
     if not 2.0 <= m_H1 <= 100.0:
         raise ValueError(f"m_H1 = {m_H1} GeV is outside the leading-order quark widths (2 to 100 GeV)")
     c = constants
-    leptons = sum(H1_to_ff(m_H1, m_l, 1.0, c.v_EW) for m_l in (c.m_mu, c.m_tau))
-    charm = H1_to_ff(m_H1, c.m_c, 1.0, c.v_EW, N_c=3)
-    return leptons + charm + H1_to_bb(m_H1, 1.0, c) + H1_to_gg(m_H1, 1.0, c)
+    return {
+        "mu+ mu-": H1_to_ff(m_H1, c.m_mu, 1.0, c.v_EW),
+        "tau+ tau-": H1_to_ff(m_H1, c.m_tau, 1.0, c.v_EW),
+        "c cbar": H1_to_ff(m_H1, c.m_c, 1.0, c.v_EW, N_c=3),
+        "b bbar": H1_to_bb(m_H1, 1.0, c),
+        "g g": H1_to_gg(m_H1, 1.0, c),
+    }
 
 
 # --- ALP ------------------------------------------------------------------------------------------
@@ -323,12 +360,16 @@ def _require_mass(name: str, m: float | FloatArray) -> None:
 
 
 @cache
-def _dark_higgs_table() -> Mapping[str, tuple[FloatArray, FloatArray]]:
-    with data_path("dark_higgs_widths", "dark_higgs_widths.csv").open(encoding="utf-8") as stream:
+def _dark_higgs_table(path: str | None = None) -> Mapping[str, tuple[FloatArray, FloatArray]]:
+    """(log m, log width or branching fraction) by column; the shipped table, or a CSV file with its columns."""
+    source = data_path("dark_higgs_widths", "dark_higgs_widths.csv") if path is None else Path(path)
+    with source.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
+    required = ("m", "Gtot", *VISIBLE.values())
+    if not rows or (missing := [name for name in required if name not in rows[0]]):
+        raise ValueError(f"{path} lacks the columns {', '.join(missing if rows else required)}")
     table = {}
-    for column in ("Gtot", "Gtot_F"):
-        filled = [(float(row["m"]), float(row[column])) for row in rows if row[column]]
-        m, Gamma = np.log(np.array(filled)).T
-        table[column] = (m, Gamma)
+    for column in (name for name in rows[0] if name in required[1:] or name == "Gtot_F"):
+        m, values = np.array([(float(row["m"]), float(row[column])) for row in rows if row[column]]).T
+        table[column] = (np.log(m), np.log(values) if column.startswith("Gtot") else values)
     return table
