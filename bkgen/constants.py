@@ -68,6 +68,8 @@ class Constants:
     tau_B0: float
     tau_Bs: float
     tau_tau: float
+    tau_Kp: float
+    tau_KL: float
     G_F: float
     alpha_0: float
     alpha_MZ_inv: float
@@ -75,6 +77,8 @@ class Constants:
     alpha_s_MZ: float
     X_t: float
     VtbVts: float
+    VtsVtd: float
+    Re_VtsVtd: float
     Vub: float
     Vus_f_K: float
     Vus: float

@@ -219,13 +219,15 @@ def test_points_without_a_prediction_are_refused() -> None:
     """Gamma/m > 1, and a tachyon below it with the dispersive self-energy."""
     message = messages(to_XX(6.0, 1.0, 0.03, width="running"))[""]
     assert message == "Gamma(H1)/m_H1 = 1.83 is above 1: H1 is no particle, lower the dark couplings"
-    coupling = math.sqrt(0.8 * 16.0 * math.pi) * 6.0 / VEV
-    assert messages(to_XX(6.0, coupling, 0.03))[""].startswith("H1 becomes a tachyon, Gamma(H1)/m_H1 = 0.8")
+    coupling = math.sqrt(0.45 * 16.0 * math.pi) * 6.0 / VEV
+    assert messages(to_XX(6.0, coupling, 0.03))[""].startswith("H1 becomes a tachyon, Gamma(H1)/m_H1 = 0.45")
     assert not messages(to_XX(6.0, coupling, 0.03, width="running"))
     assert warnings_of(to_XX(6.0, coupling, 0.03, width="running")) == [
-        "Gamma(H1)/m_H1 = 0.8 is above 0.1: the dark couplings are hardly perturbative"
+        "Gamma(H1)/m_H1 = 0.45 is above 0.1: the dark couplings are hardly perturbative"
     ]
-    bound = math.sqrt(0.36 * 16.0 * math.pi) * 6.0 / VEV
+    unstable = messages(to_XX(6.0, math.sqrt(0.6 * 16.0 * math.pi) * 6.0 / VEV, 0.03, width="running"))
+    assert unstable["X.lambda_PhiX"].startswith("the vacuum is unstable unless lambda_X > 15")
+    bound = math.sqrt(0.33 * 16.0 * math.pi) * 6.0 / VEV
     assert warnings_of(to_XX(6.0, bound, 0.03))[0].startswith("the dark couplings bind a pair below its threshold")
 
 
@@ -453,3 +455,50 @@ def test_transverse_share_of_heavy_Zp() -> None:
     expected = 8.0 * x**2 / (1.0 - 4.0 * x + 12.0 * x**2)
     n = int(invisible.sum())
     assert abs(transverse.sum() / n - expected) < 5.0 * math.sqrt(expected * (1.0 - expected) / n)
+
+
+# --- derived numbers
+
+
+def derived(model: DarkHiggs, decay: Channel = B_PLUS, inputs: Inputs = INPUTS) -> dict[str, float]:
+    return {q.name: float(q.value) for q in model.derived(decay, inputs) if isinstance(q.value, float)}
+
+
+def test_rates_of_each_pair_sum_to_the_whole() -> None:
+    model = to_XX(6.0, 0.05, 0.3, S=RealScalar(m_S=1.1, mu_S=2.0), chi=DiracFermion(m_chi=0.2, y_chi=0.3))
+    found = derived(model)
+    parts = [found[f"BR(B+ -> K+ {name})"] for name in ("X Xbar", "S S", "chi chibar")]
+    assert math.fsum(parts) == pytest.approx(branching(model), rel=1e-9)
+    assert "BR(B+ -> K+ Zp Zp)" not in derived(dark_higgs())
+
+
+def test_benchmark_of_the_talks() -> None:
+    """BP A: eps(0) = -g/69.3, Delta a_mu = 2.40e-9, BR(h -> inv), lambda_Phi; Z3 with that Z' has a smaller v_Phi."""
+    A = dark_higgs(sin_theta=SINE, Zp=Zprime(m_Zp=0.0115, g_X=5e-4, Q_Phi=0.4), X=ScalarDM(m_X=0.05, lambda_PhiX=0.1))
+    found = derived(A)
+    assert found["v_Phi"] == pytest.approx(57.5, rel=1e-12)
+    assert found["eps(0)"] == pytest.approx(-5e-4 / 69.28512438180569, rel=1e-5)
+    assert found["Delta a_mu"] == pytest.approx(2.4000963393163222e-09, rel=1e-6)
+    assert found["BR(h -> inv)"] == pytest.approx(0.09508554366690089, rel=1e-4)
+    assert found["lambda_Phi"] == pytest.approx((4.0 + (C.m_h * SINE) ** 2) / (2.0 * 57.5**2), rel=1e-4)
+    Z3 = dark_higgs(Zp=Zprime(m_Zp=0.0115, g_X=5e-4, Q_Phi=3.0), X=ScalarDM(m_X=0.05, lambda_PhiX=0.1), lambda_3=1e-3)
+    assert not messages(Z3)
+    assert derived(Z3)["v_Phi"] == pytest.approx(7.666666666666666, rel=1e-9)
+
+
+def test_kaon_decays() -> None:
+    """BR(K+ -> pi+ H1) at 0.1 GeV with the inputs of the reference row; nothing above the threshold."""
+    light = dark_higgs(m_H1=0.1, sin_theta=1e-3)
+    found = derived(light)
+    assert found["BR(K+ -> pi+ H1)"] / 1e-6 == pytest.approx(0.001620127640525992, rel=1e-3)
+    p_plus, p_L = two_body_momentum(C.m_Kp, C.m_pip, 0.1), two_body_momentum(C.m_K0, C.m_pi0, 0.1)
+    currents = ((C.m_K0**2 - C.m_pi0**2) / (C.m_Kp**2 - C.m_pip**2)) ** 2
+    ratio = (C.Re_VtsVtd / C.VtsVtd) ** 2 * currents * p_L / p_plus * (C.m_Kp / C.m_K0) ** 2 * C.tau_KL / C.tau_Kp
+    assert found["BR(K_L -> pi0 H1)"] / found["BR(K+ -> pi+ H1)"] == pytest.approx(ratio, rel=1e-10)
+    assert not any(name.startswith("BR(K") for name in derived(dark_higgs(m_H1=0.4)))
+
+
+def test_without_a_vev_the_potential_is_unknown() -> None:
+    found = derived(dark_higgs(Zp=None, N=MajoranaFermion(m_N=0.4, y_N=1e-4)))
+    assert set(found) == {"Gamma(h -> N N)"}
+    assert found["Gamma(h -> N N)"] == pytest.approx(widths.H1_to_NN(C.m_h, 0.4, 1e-4, 4e-3), rel=1e-12)

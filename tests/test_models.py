@@ -32,7 +32,7 @@ from bkgen.models.dark_higgs import DarkHiggs, ScalarDM, Zprime
 from bkgen.models.kst_toy import KstToy
 from bkgen.models.light_z_prime import LightZPrime
 from bkgen.models.sm import StandardModel, long_distance_width
-from bkgen.spectrum import integrated
+from bkgen.spectrum import Array, integrated
 from bkgen.units import HBAR, width_from_lifetime
 
 INPUTS = Inputs.default()
@@ -93,13 +93,19 @@ def mode(model: Model, name: str) -> DecayMode:
     return found
 
 
+def fractions(model: Model) -> Array:
+    """Branching fractions of all modes (n_modes, rows) over the table of the spectrum in the first channel."""
+    q2 = model.spectrum(channel(model.channels[0]), INPUTS).table_q2
+    return np.array([m.fraction(q2) for m in model.modes(INPUTS)])
+
+
 # --- every model
 
 
 @every_point
 def test_branching_fractions_of_modes_sum_to_one(model: Model) -> None:
     modes = model.modes(INPUTS)
-    assert math.fsum(m.branching_fraction for m in modes) == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(fractions(model).sum(axis=0), 1.0, rtol=1e-12)
     assert len({m.name for m in modes}) == len(modes)
 
 
@@ -112,7 +118,8 @@ def test_modes_and_widths_agree(model: Model) -> None:
         return
     assert total.total == pytest.approx(math.fsum(total.partial.values()), rel=1e-14, abs=0.0)
     assert all(width > 0.0 for width in total.partial.values())
-    unseen = math.fsum(m.branching_fraction for m in model.modes(INPUTS) if m.invisible)
+    mass = np.array([total.mass**2])
+    unseen = math.fsum(float(m.fraction(mass)[0]) for m in model.modes(INPUTS) if m.invisible)
     assert unseen == pytest.approx(total.invisible_fraction, rel=1e-12)
 
 
@@ -133,7 +140,8 @@ def test_points_are_valid_and_allowed(model: Model) -> None:
     spectrum = model.spectrum(decay, INPUTS)
     assert spectrum.n_angular == decay.n_angular
     assert spectrum.rate() > 0.0
-    assert max(m.threshold for m in model.modes(INPUTS)) ** 2 <= spectrum.q2_range[0] * (1.0 + 1e-12)
+    for mode, fraction in zip(model.modes(INPUTS), fractions(model), strict=True):
+        assert np.all(fraction[spectrum.table_q2 * (1.0 + 1e-12) < mode.threshold**2] == 0.0)
     assert spectrum.q2_range[1] <= decay.q2_max(C) * (1.0 + 1e-12)
 
 

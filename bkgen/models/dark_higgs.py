@@ -10,14 +10,16 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import self_energies, widths
+from .. import higgs_sector, self_energies, widths
 from ..channels import CHANNELS, Channel, channel
 from ..dark_matter import DecayMode, Fraction, Polar, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
-from ..loops import kinetic_mixing
+from ..loops import delta_a_mu, kinetic_mixing
+from ..results import Quantity
 from ..self_energies import Pair, inverse_propagator, pole_below_threshold, tachyon
 from ..spectrum import Array, Line, Spectrum, isotropic, longitudinal
+from ..units import width_from_lifetime
 from .base import Block, Model, parameter
 
 NARROW_BELOW = 1e-3
@@ -27,6 +29,7 @@ _H1, _ZP, _SCALAR, _FERMION = 54, 55, 51, 52  # PDG codes: mediators of spin 0 a
 _NEAR_THRESHOLD = 0.03  # relative distance below 2 m_Zp in which the third subtraction of Z'Z' blows up
 _LEPTONS = {"e+ e-": (-11, "m_e"), "mu+ mu-": (-13, "m_mu"), "tau+ tau-": (-15, "m_tau")}
 Share = Callable[[Array], Array]
+Named = tuple[str, float, str]  # name, value, unit
 
 _SINE_SQUARED: Polar = (0.75, 0.0, -0.75)
 _COSINE_SQUARED: Polar = (0.0, 0.0, 1.5)
@@ -225,6 +228,14 @@ class DarkHiggs(Model):
                 "lower the dark couplings, or set `width: running` to leave out the real part",
             )
 
+        smallest = self._lambda_X_min(inputs)
+        if smallest is not None and smallest > 4.0 * math.pi:
+            yield Problem(
+                ("X", "lambda_PhiX"),
+                f"the vacuum is unstable unless lambda_X > {smallest:.3g}, above 4 pi: lower lambda_PhiX or v_Phi",
+                self.X.lambda_PhiX if self.X is not None else None,
+            )
+
     def _dispersive(self) -> bool:
         """Whether the real part of the self-energy is used, if H1 is virtual."""
         return self.width is None or self.width == "dispersive"
@@ -341,6 +352,81 @@ class DarkHiggs(Model):
             partial["X Xbar"] = widths.Zp_to_XX(Zp.m_Zp, self.X.m_X, Zp.g_X, self.X.Q_X)
         open_channels = {name: width for name, width in partial.items() if width > 0.0}
         return Widths("Zp", _ZP, Zp.m_Zp, open_channels, frozenset({"nu_mu nu_mu~", "nu_tau nu_tau~", "X Xbar"}))
+
+    # --- what follows from the same parameters
+
+    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+        """Rates of dark pairs, kaon decays, the Z', the scalar potential and invisible decays of the Higgs boson."""
+        values = (
+            *self._pair_rates(channel, inputs),
+            *self._kaon_decays(inputs),
+            *self._Zp_numbers(inputs),
+            *self._higgs_numbers(inputs),
+        )
+        return tuple(Quantity(name, value, unit, None, self.describe_name()) for name, value, unit in values)
+
+    def _pair_rates(self, channel: Channel, inputs: Inputs) -> Iterator[Named]:
+        """Branching fraction of each dark pair through virtual H1."""
+        spectrum, total = self.spectrum(channel, inputs), width_from_lifetime(channel.tau_B(inputs.constants))
+        if spectrum.continuum is None:
+            return
+        edges = spectrum.continuum.nodes[[0, -1]]
+        for pair in self.virtual_pairs(channel, inputs):
+            share = self._fraction(inputs, 0.0, pair)
+            weight = share if callable(share) else None
+            yield (
+                f"BR({channel.name} {pair.name})",
+                float(spectrum.continuum.bin_integrals(edges, weight)[0]) / total,
+                "1",
+            )
+
+    def _kaon_decays(self, inputs: Inputs) -> Iterator[Named]:
+        """K -> pi H1 with a form factor of 1, where it is open."""
+        c = inputs.constants
+        for name, m_K, m_pi, ckm, tau in (
+            ("BR(K+ -> pi+ H1)", c.m_Kp, c.m_pip, c.VtsVtd, c.tau_Kp),
+            ("BR(K_L -> pi0 H1)", c.m_K0, c.m_pi0, c.Re_VtsVtd, c.tau_KL),
+        ):
+            if self.m_H1 < m_K - m_pi:
+                kappa = self.kappa(inputs) * widths.kappa_sd(ckm, c) / widths.kappa_sb(c)
+                width = widths.K_to_pi_H1(m_K, m_pi, self.m_H1, kappa, self.sin_theta, 1.0, c.m_s, c.m_d)
+                yield name, widths.branching_fraction(width, tau), "1"
+
+    def _Zp_numbers(self, inputs: Inputs) -> Iterator[Named]:
+        """Decays of the Z', kinetic mixing, muon g-2."""
+        if self.Zp is None:
+            return
+        w, g_X = self.Zp_widths(inputs), self.Zp.g_X
+        yield from ((f"Gamma(Zp -> {name})", width, "GeV") for name, width in w.partial.items())
+        yield "BR(Zp -> inv)", w.invisible_fraction, "1"
+        yield "ctau(Zp)", w.ctau, "m"
+        yield "eps(0)", kinetic_mixing(0.0, g_X, inputs.constants), "1"
+        yield "Delta a_mu", delta_a_mu(self.Zp.m_Zp, g_X, inputs.constants), "1"
+
+    def _higgs_numbers(self, inputs: Inputs) -> Iterator[Named]:
+        """The potential, and what the mixing does to the Higgs boson; without v_Phi only the decays to dark pairs."""
+        c, pairs, s, v_Phi = inputs.constants, self.pairs(inputs), self.sin_theta, self.vev
+        if v_Phi is not None:
+            couplings = higgs_sector.quartics(self.m_H1, c.m_h, s, v_Phi, c.v_EW)
+            yield "v_Phi", v_Phi, "GeV"
+            yield "sin_theta/v_Phi", s / v_Phi, "GeV^-1"
+            yield from ((name, value, "1") for name, value in couplings._asdict().items())
+            if (smallest := self._lambda_X_min(inputs)) is not None:
+                yield "lambda_X min", smallest, "1"
+            yield "Gamma(h -> H1 H1)", higgs_sector.H2_to_H1H1(self.m_H1, s, v_Phi, c), "GeV"
+        yield from ((f"Gamma(h -> {pair.name})", higgs_sector.H2_to_pair(pair, s, c), "GeV") for pair in pairs)
+        if v_Phi is not None:
+            unseen = self.widths(inputs).invisible_fraction
+            yield "BR(h -> inv)", higgs_sector.BR_H2_invisible(s, self.m_H1, v_Phi, pairs, c, unseen), "1"
+
+    def _lambda_X_min(self, inputs: Inputs) -> float | None:
+        """Smallest |X|^4 coupling for which X does not condense; None without X or v_Phi."""
+        if self.X is None or self.vev is None:
+            return None
+        couplings = higgs_sector.quartics(
+            self.m_H1, inputs.constants.m_h, self.sin_theta, self.vev, inputs.constants.v_EW
+        )
+        return higgs_sector.lambda_X_min(couplings, self.X.lambda_PhiX, self.X.m_X, self.vev)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
         """Dark pairs; Z'Z' with both Z' invisible, by helicity and final states; lepton pairs; the rest undecayed."""
