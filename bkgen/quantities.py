@@ -88,9 +88,10 @@ def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs |
 def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] | None:
     """Mean p_invisible as a function of q2, or None where X is never seen."""
     widths = card.model.widths(inputs)
-    if widths is None or not math.isfinite(widths.ctau) or widths.invisible_fraction >= 1.0:
+    invisible = sum(mode.branching_fraction for mode in card.model.modes(inputs) if mode.invisible)
+    if widths is None or not math.isfinite(widths.ctau) or invisible >= 1.0:
         return None
-    invisible, ctau, L_det = widths.invisible_fraction, widths.ctau, card.detector.L_det
+    ctau, L_det = widths.ctau, card.detector.L_det
     beam = None if card.beam == "rest" else card.beam
     sqrt_s = None if beam is None else beam.sqrt_s
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
