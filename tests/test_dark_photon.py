@@ -681,3 +681,11 @@ def test_numbers_of_the_card() -> None:
     assert found["BR(X -> inv)"] == pytest.approx(0.999999, abs=1e-6)
     kst = card_from_dict({"schema": 1, "model": card.model.model_dump(), "channel": "B0 -> K*0"})
     assert {q.name: q.value for q in rates(kst)}["BR(B0 -> K*0 X)"] == pytest.approx(9.6e-6, abs=5e-8)
+    exact, as_printed = model(eps=EPS, kappa_bs="LO-Z0"), model(eps=EPS, epsZ_mode="v1", kappa_bs="paper")
+    assert exact.mixing(PAPER) == pytest.approx(1.3e-8, abs=5e-10)
+    assert as_printed.mixing(PAPER) == pytest.approx(2.7e-5, abs=5e-7)
+    assert as_printed.production(PAPER) / as_printed.mixing(PAPER) == pytest.approx(4.4e-4, abs=5e-6)
+    assert two_body(B_PLUS, eps=EPS, kappa_bs="LO-Z0") / width_from_lifetime(C_PAPER.tau_Bp) == pytest.approx(
+        1.2e-13, abs=5e-15
+    )
+    assert 3.6e-3 * math.sqrt((1.8e-5 - 9.5e-6) / 9.56e-6) == pytest.approx(3.4e-3, abs=5e-5)
