@@ -1,4 +1,4 @@
-"""Loop functions: effective couplings to gluons and photons, kinetic mixing and g-2 of the L_mu - L_tau Z'."""
+"""Loop functions: effective couplings to gluons and photons, penguins, kinetic mixing and g-2 of the Z'."""
 
 from __future__ import annotations
 
@@ -112,10 +112,35 @@ def X_0(x_t: float) -> float:
     X_0(x) = (x/8) [(x + 2)/(x - 1) + (3 x - 6) ln(x)/(x - 1)^2].  Source: hep-ph/9512380.
     Raises ValueError unless x_t > 0 and x_t != 1.
     """
-    if not x_t > 0.0 or x_t == 1.0:
-        raise ValueError(f"x_t must be positive and not 1, got {x_t}")
-    x = x_t
+    x = _checked_x_t(x_t)
     return x / 8.0 * ((x + 2.0) / (x - 1.0) + (3.0 * x - 6.0) * math.log(x) / (x - 1.0) ** 2)
+
+
+def C_0(x_t: float) -> float:
+    """Inami-Lim function of the Z penguin b -> s Z at x_t = m_t^2/m_W^2, in the Feynman gauge.
+
+    C_0(x) = (x/8) [(x - 6)/(x - 1) + (3 x + 2) ln(x)/(x - 1)^2].  Source: hep-ph/9512380.
+    Raises ValueError unless x_t > 0 and x_t != 1.
+    """
+    x = _checked_x_t(x_t)
+    return x / 8.0 * ((x - 6.0) / (x - 1.0) + (3.0 * x + 2.0) * math.log(x) / (x - 1.0) ** 2)
+
+
+def D_0(x_t: float) -> float:
+    """Inami-Lim function of the photon penguin b -> s gamma* at x_t = m_t^2/m_W^2, in the Feynman gauge.
+
+    D_0(x) = -(4/9) ln(x) + (25 x^2 - 19 x^3)/(36 (x - 1)^3) + x^2 (5 x^2 - 2 x - 6) ln(x)/(18 (x - 1)^4).
+    Source: hep-ph/9512380.  Raises ValueError unless x_t > 0 and x_t != 1.
+    """
+    x = _checked_x_t(x_t)
+    rational = (25.0 * x**2 - 19.0 * x**3) / (36.0 * (x - 1.0) ** 3)
+    logarithm = x**2 * (5.0 * x**2 - 2.0 * x - 6.0) / (18.0 * (x - 1.0) ** 4) * math.log(x)
+    return -4.0 / 9.0 * math.log(x) + rational + logarithm
+
+
+def Z_0(x_t: float) -> float:
+    """Combination C_0 + D_0/4 of Z and photon penguin, which does not depend on the gauge.  Source: hep-ph/9512380."""
+    return C_0(x_t) + 0.25 * D_0(x_t)
 
 
 def C_DM_over_C_nu(lambda_S: float, constants: Constants) -> float:
@@ -126,6 +151,12 @@ def C_DM_over_C_nu(lambda_S: float, constants: Constants) -> float:
     c = constants
     x_t = (c.m_t / c.m_W) ** 2
     return 1.5 * x_t / X_0(x_t) * lambda_S * (0.5 * c.v_EW / c.m_h) ** 2
+
+
+def _checked_x_t(x_t: float) -> float:
+    if not x_t > 0.0 or x_t == 1.0:
+        raise ValueError(f"x_t must be positive and not 1, got {x_t}")
+    return x_t
 
 
 def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:

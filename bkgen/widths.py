@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -107,6 +107,42 @@ def B_to_V_gamma_D(m_B: float, m_V: float, Lambda: float, T_1: float, paper_norm
     _require_positive(m_B=m_B, Lambda=Lambda)
     root = _lambda_sqrt(m_B, m_V, 0.0)
     return m_B**3 * (T_1 / Lambda) ** 2 * root**3 / ((32.0 if paper_normalisation else 8.0) * math.pi)
+
+
+def B_to_K_X(m_B: float, m_K: float, m_X: Real, g_bs: complex, f_plus: Real) -> Real:
+    """Width of B -> K X for L = g_bs X_mu sbar gamma^mu P_L b + h.c., ``f_plus`` at q2 = m_X^2.
+
+    |g_bs|^2 m_B/(64 pi) kallen^(3/2)(1, y_K, y_X)/y_X f_plus^2, y = m^2/m_B^2.  Source: arXiv:2502.04900 eq. (42).
+    """
+    _require_positive(m_B=m_B)
+    _require_mass("m_X", m_X)
+    root, y_X = _lambda_sqrt(m_B, m_K, m_X), (m_X / m_B) * (m_X / m_B)
+    return abs(g_bs) ** 2 * m_B / (64.0 * math.pi) * root * root * root / y_X * f_plus * f_plus
+
+
+def B_to_V_X_helicities(m_B: float, m_V: float, m_X: Real, A_1: Real, A_12: Real, V: Real) -> tuple[Real, Real, Real]:
+    """Rescaled amplitudes (H_0, H_+, H_-) of B -> V X for a left-handed current, form factors at q2 = m_X^2.
+
+    H_0 = -(1 + sqrt(y_V)) A_1 x + 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) A_2 (x^2 - 1) = -8 (m_V/m_X) A_12,
+    H_+- = (1 + sqrt(y_V)) A_1 -+ 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) V sqrt(x^2 - 1), where
+    x = (m_B^2 - m_V^2 - m_X^2)/(2 m_V m_X) and y = m^2/m_B^2.  They belong to a Bbar: H_- is the large one.
+    Source: arXiv:2502.04900 eqs. (44), (45) with the signs of H_+-, printed as + for both.
+    """
+    _require_positive(m_B=m_B)
+    _require_mass("m_X", m_X)
+    mass_factor = 1.0 + m_V / m_B
+    axial = mass_factor * A_1
+    vector = _lambda_sqrt(m_B, m_V, m_X) / mass_factor * V  # 2 sqrt(y_V y_X) sqrt(x^2 - 1) = kallen^(1/2)
+    return -8.0 * m_V / m_X * A_12, axial - vector, axial + vector
+
+
+def B_to_V_X(m_B: float, m_V: float, m_X: Real, g_bs: complex, helicities: Iterable[Real]) -> Real:
+    """Width of B -> V X into those helicities: |g_bs|^2 m_B/(64 pi) kallen^(1/2)(1, y_V, y_X) sum |H|^2.
+
+    Source: arXiv:2502.04900 eq. (43).
+    """
+    total = sum(H * H for H in helicities)
+    return abs(g_bs) ** 2 * m_B / (64.0 * math.pi) * _lambda_sqrt(m_B, m_V, m_X) * total
 
 
 # --- Dark Higgs -----------------------------------------------------------------------------------
@@ -317,6 +353,28 @@ def Zp_to_XX(m_Zp: Real, m_X: float, g_X: float, Q_X: float) -> Real:
     """Z' -> X X^dagger for a complex scalar: g_X^2 Q_X^2 m_Zp beta^3/(48 pi)."""
     velocity = beta(m_Zp, m_X)
     return (g_X * Q_X) ** 2 * m_Zp * velocity * velocity * velocity / (48.0 * math.pi)
+
+
+# --- Dark photon ----------------------------------------------------------------------------------
+
+
+def X_to_ff(m_X: Real, m_f: float, g_V: float, g_A: float, N_c: int = 1) -> Real:
+    """X -> f fbar for L = X_mu fbar gamma^mu (g_V + g_A gamma5) f, also of a massless neutrino with g_A = -g_V.
+
+    N_c m_X beta/(12 pi) [g_V^2 (1 + 2 r) + g_A^2 (1 - 4 r)], r = m_f^2/m_X^2.
+    Source: arXiv:2502.04900 eq. (38) without its approximations, which need c_W^4 for the printed c_W^2.
+    """
+    velocity, r = beta(m_X, m_f), (m_f / m_X) * (m_f / m_X)
+    return N_c * m_X * velocity / (12.0 * math.pi) * (g_V**2 * (1.0 + 2.0 * r) + g_A**2 * (1.0 - 4.0 * r))
+
+
+def X_to_psipsi(m_X: Real, m_psi: float, alpha_X: float) -> Real:
+    """X -> psi psi, Majorana, L = (1/2) g_X X_mu psibar gamma^mu gamma5 psi: alpha_X m_X beta^3/6.
+
+    Source: arXiv:2502.04900 eq. (39).
+    """
+    velocity = beta(m_X, m_psi)
+    return alpha_X * m_X / 6.0 * velocity * velocity * velocity
 
 
 # --- Shared ---------------------------------------------------------------------------------------
