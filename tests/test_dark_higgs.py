@@ -12,7 +12,7 @@ from four_vectors import ACCEPT, columns_of, four, kolmogorov_p, quadratic_p, sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bkgen import widths
+from bkgen import higgs_sector, widths
 from bkgen.boson_pair import ScalarCouplings, scalar_pair
 from bkgen.channels import CHANNELS, Channel, channel
 from bkgen.constants import Constants
@@ -20,6 +20,7 @@ from bkgen.currents import hadron
 from bkgen.dark_matter import FLAT, DecayMode
 from bkgen.formfactors import Inputs, form_factor_set
 from bkgen.kinematics import two_body_momentum
+from bkgen.loops import delta_a_mu
 from bkgen.models.dark_higgs import (
     NARROW_BELOW,
     DarkHiggs,
@@ -30,6 +31,7 @@ from bkgen.models.dark_higgs import (
     Zprime,
 )
 from bkgen.pair import FermionCouplings, fermion_pair
+from bkgen.self_energies import ZpZp
 from bkgen.spectrum import integrated
 from bkgen.units import width_from_lifetime
 
@@ -240,10 +242,8 @@ def test_off_shell_widths_are_said() -> None:
 
 def test_closed_dark_channels_are_said() -> None:
     closed = dark_higgs(Zp=Zprime(m_Zp=1.2, g_X=1e-2, Q_Phi=1.0), X=ScalarDM(m_X=1.0, lambda_PhiX=1e-4))
-    assert [text.split(":")[0] for text in warnings_of(closed)] == [
-        "H1 -> X Xbar is closed",
-        "H1 -> Zp Zp is closed",
-    ]
+    assert warnings_of(closed) == ["H1 -> X Xbar, Zp Zp is closed, so H1 decays to Standard Model particles alone"]
+    assert not warnings_of(dark_higgs(X=ScalarDM(m_X=10.0, lambda_PhiX=1e-4)))
     on_line = {m.name: float(m.fraction(np.array([4.0]))[0]) for m in closed.modes(INPUTS)}
     assert {name for name, fraction in on_line.items() if fraction} == {"e+ e-", "mu+ mu-", "visible"}
 
@@ -502,3 +502,16 @@ def test_without_a_vev_the_potential_is_unknown() -> None:
     found = derived(dark_higgs(Zp=None, N=MajoranaFermion(m_N=0.4, y_N=1e-4)))
     assert set(found) == {"Gamma(h -> N N)"}
     assert found["Gamma(h -> N N)"] == pytest.approx(widths.H1_to_NN(C.m_h, 0.4, 1e-4, 4e-3), rel=1e-12)
+
+
+def test_numbers_in_the_shipped_cards() -> None:
+    """The tables in the comments of the cards."""
+    for sine, expected in ((3.04e-3, 5.1e-6), (4.09e-3, 9.2e-6), (5.72e-3, 1.8e-5)):
+        assert branching(dark_higgs(sin_theta=sine, kappa_sb=KAPPA)) == pytest.approx(expected, rel=0.003)
+    for width, expected in (("narrow", 4.6e-6), ("running", 3.7e-6), ("dispersive", 4.0e-6)):
+        assert branching(to_XX(5.0, 0.185, 0.3, width=width)) == pytest.approx(expected, rel=0.02)
+    for g_X, v_Phi, largest in ((5e-4, 7.67, 9.6e-4), (1.17e-4, 32.8, 4.1e-3)):
+        found = higgs_sector.sin_theta_max(0.13, 2.0, v_Phi, (ZpZp(0.0115, v_Phi),), C)
+        assert widths.v_Phi(0.0115, g_X, 3.0) == pytest.approx(v_Phi, rel=2e-3)
+        assert found == pytest.approx(largest, rel=0.005)
+    assert delta_a_mu(0.0115, 1.17e-4, C) == pytest.approx(1.3e-10, rel=0.02)

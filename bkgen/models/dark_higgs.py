@@ -257,10 +257,9 @@ class DarkHiggs(Model):
             yield f"m_H1 = {self.m_H1} GeV is just below 2 m_Zp, where the self-energy of Z'Z' is not reliable"
         if total > 0.1 * self.m_H1:
             yield f"Gamma(H1)/m_H1 = {total / self.m_H1:.3g} is above 0.1: the dark couplings are hardly perturbative"
-        if on_shell:
-            for pair in self.pairs(inputs):
-                if pair.threshold >= self.m_H1**2:
-                    yield f"H1 -> {pair.name} is closed: m_H1 = {self.m_H1} GeV is not above twice {pair.m} GeV"
+        if on_shell and not self._open_pairs(inputs):
+            closed = ", ".join(pair.name for pair in self.pairs(inputs))
+            yield f"H1 -> {closed} is closed, so H1 decays to Standard Model particles alone"
 
     # --- rates
 
