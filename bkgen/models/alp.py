@@ -67,8 +67,6 @@ class ALP(Model):
         kind, key, coupling = ("vector", "C_V_sb", self.sb_vector)
         if channel.spin == 1:
             kind, key, coupling = ("axial", "C_A_sb", self.sb_axial)
-        if self.C_chi != 0.0 and self.m_chi is None:
-            yield Problem(("m_chi",), "required with C_chi")
         if self.m_a >= limit:
             yield Problem(("m_a",), f"must be below m_B - m_{hadron} = {limit:.5f} GeV in {channel.name}", self.m_a)
         elif coupling == 0.0:
@@ -76,6 +74,8 @@ class ALP(Model):
             yield Problem((key,), message, coupling)
         elif not (0.0 < self._width(channel, inputs) < math.inf and math.isfinite(self.widths(inputs).total)):
             yield Problem(("f_a",), f"these couplings give no finite rate in {channel.name}", self.f_a)
+        if self.C_chi != 0.0 and self.m_chi is None:
+            yield Problem(("m_chi",), "required with C_chi")
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
         """Perturbative hadronic widths below 1.5 GeV; a dark-matter channel that is closed; a line that is broad."""
