@@ -63,16 +63,22 @@ class Constants:
     m_Z: float
     m_h: float
     Gamma_h: float
+    BR_h_4nu: float
     tau_Bp: float
     tau_B0: float
     tau_Bs: float
     tau_tau: float
+    tau_Kp: float
+    tau_KL: float
     G_F: float
     alpha_0: float
     alpha_MZ_inv: float
     s2w: float
+    alpha_s_MZ: float
     X_t: float
     VtbVts: float
+    VtsVtd: float
+    Re_VtsVtd: float
     Vub: float
     Vus_f_K: float
     Vus: float

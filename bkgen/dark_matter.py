@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from .kinematics import FloatArray
 from .units import ctau_from_width
 
 Topology = Literal["none", "pair", "cascade", "pole"]
@@ -18,8 +21,8 @@ to the flight direction of its parent, in the parent's rest frame."""
 
 FLAT: Polar = (0.5, 0.0, 0.0)
 
-Part = Literal["all", "lines", "continuum"]
-"""Part of a spectrum: all of it, its narrow lines, or its continuum."""
+Fraction = float | Callable[[FloatArray], FloatArray]
+"""A branching fraction, or one that depends on q2 (n,) [GeV^2]."""
 
 _PARTICLES = {"none": 0, "pair": 2, "pole": 2, "cascade": 6}
 
@@ -30,31 +33,30 @@ class DecayMode:
 
     Parameters
     ----------
-    name: e.g. "nu_mu nu_mu~"; branching_fraction: of X, the modes of a model (of one part) sum to 1.
+    name: e.g. "nu_mu nu_mu~"; branching_fraction: of X, the modes of a model sum to 1 at every q2.  A function of q2
+    (n,) [GeV^2] if it depends on the mass of X, as off shell; it is 0 below the threshold of the mode.  A mode whose
+    function is 0 in the whole spectrum is left out.
     invisible: nothing of it is seen by a detector, wherever X decays.
     topology: see `Topology`.
     pdg, masses [GeV]: of (d1, d2) for pair and pole, (d1, d2, d11, d12, d21, d22) for a cascade.
     polar: densities of the polar angles of d11 and d21 (cascade only).
     pole_mass: M [GeV] (pole only).
-    part: where X decays like this, if it is a particle on a line but a pair in the continuum.  The branching fractions
-    of the modes of each part sum to 1; a mode whose part is absent from a spectrum is left out.
     """
 
     name: str
-    branching_fraction: float
+    branching_fraction: Fraction
     invisible: bool
     topology: Topology
     pdg: tuple[int, ...] = ()
     masses: tuple[float, ...] = ()
     polar: tuple[Polar, Polar] = (FLAT, FLAT)
     pole_mass: float = 0.0
-    part: Part = "all"
 
     def __post_init__(self) -> None:
         expected = _PARTICLES[self.topology]
         if len(self.pdg) != expected or len(self.masses) != expected:
             raise ValueError(f"mode {self.name}: topology {self.topology} has {expected} particles")
-        if not 0.0 <= self.branching_fraction <= 1.0 + 1e-12:
+        if not callable(self.branching_fraction) and not 0.0 <= self.branching_fraction <= 1.0 + 1e-12:
             raise ValueError(f"mode {self.name}: branching fraction {self.branching_fraction} outside [0, 1]")
 
     @property
@@ -62,9 +64,11 @@ class DecayMode:
         """Smallest mass of X that allows this mode [GeV]."""
         return sum(self.masses[:2])
 
-    def belongs_to(self, part: Part) -> bool:
-        """Whether X decays like this in that part of its spectrum."""
-        return self.part in ("all", part)
+    def fraction(self, q2: FloatArray) -> FloatArray:
+        """Branching fraction (n,) at q2 (n,) [GeV^2]."""
+        if callable(self.branching_fraction):
+            return np.asarray(self.branching_fraction(q2), dtype=np.float64)
+        return np.full(len(q2), self.branching_fraction)
 
 
 @dataclass(frozen=True)
@@ -97,3 +101,8 @@ class Widths:
         if self.total == 0.0:
             return 1.0
         return sum(width for name, width in self.partial.items() if name in self.invisible) / self.total
+
+
+def invisible_fraction(modes: Sequence[DecayMode], q2: FloatArray) -> FloatArray:
+    """Branching fraction (n,) of all modes that no detector sees, at q2 (n,) [GeV^2]."""
+    return np.minimum(sum((mode.fraction(q2) for mode in modes if mode.invisible), start=np.zeros(len(q2))), 1.0)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .channels import Channel
-from .dark_matter import DecayMode, Part, Widths
+from .dark_matter import DecayMode, Widths, invisible_fraction
 from .detector import Response, detect, response
 from .detector_presets import Detector
 from .errors import InputError, Problem, RunError
@@ -258,8 +258,6 @@ def _mode_tables(modes: tuple[DecayMode, ...]) -> dict[str, Any]:
             m1, m2, *rest = mode.masses
             momenta[i] = two_body_momentum(m1, *rest[:2]), two_body_momentum(m2, *rest[2:])
     return {
-        "line_modes": _cumulative_modes(modes, "lines"),
-        "continuum_modes": _cumulative_modes(modes, "continuum"),
         "mode_topology": np.array([_TOPOLOGIES[mode.topology] for mode in modes], dtype=np.int64),
         "mode_invisible": np.array([mode.invisible for mode in modes], dtype=np.int64),
         "mode_masses": masses,
@@ -269,13 +267,49 @@ def _mode_tables(modes: tuple[DecayMode, ...]) -> dict[str, Any]:
     }
 
 
-def _cumulative_modes(modes: tuple[DecayMode, ...], part: Part) -> Array:
-    """Cumulative branching fractions (n_modes,) in that part of the spectrum, 2 from the last mode of the part on."""
-    fractions = np.array([mode.branching_fraction if mode.belongs_to(part) else 0.0 for mode in modes])
-    cumulative = np.cumsum(fractions)
-    if fractions.any():  # rounding must not lead to a mode of the other part
-        cumulative[np.flatnonzero(fractions)[-1] :] = 2.0
-    return np.asarray(cumulative)
+class ModeFractions:
+    """Branching fractions of the decay modes over a spectrum.
+
+    modes: those that occur; q2 (rows,) [GeV^2]: the nodes of the continuum, then the lines, or a single one where no
+    fraction depends on q2; table (rows, n_modes).  Raises RunError for fractions that are no probabilities.
+    """
+
+    def __init__(self, modes: tuple[DecayMode, ...], spectrum: Spectrum) -> None:
+        self.constant = not any(callable(mode.branching_fraction) for mode in modes)
+        self.q2 = np.array([spectrum.q2_range[0]]) if self.constant else spectrum.table_q2
+        table = np.stack([mode.fraction(self.q2) for mode in modes], axis=-1)
+        occurs = [not callable(mode.branching_fraction) or bool(table[:, i].any()) for i, mode in enumerate(modes)]
+        self.modes = tuple(mode for mode, kept in zip(modes, occurs, strict=True) if kept)
+        self.table: Array = table[:, occurs]
+        self._validate()
+        self.means: Array = self.table[0] if self.constant else spectrum.table_mean(self.table)
+
+    def _validate(self) -> None:
+        total = self.table.sum(axis=1)
+        if not np.allclose(total, 1.0, rtol=0.0, atol=1e-9) or np.any(self.table < 0.0):
+            bad = int(np.argmax(np.abs(total - 1.0)))
+            raise RunError(f"the branching fractions at q2 = {self.q2[bad]:.6g} sum to {total[bad]}, not 1")
+        for mode, fractions in zip(self.modes, self.table.T, strict=True):
+            below = self.q2[(fractions > 0.0) & (self.q2 * (1.0 + 1e-9) < mode.threshold**2)]
+            if len(below):
+                raise RunError(f"mode {mode.name} needs q2 > {mode.threshold**2:.6g}, it occurs at {below[0]:.6g}")
+
+    @property
+    def cumulative(self) -> Array:
+        """Cumulative fractions (rows, n_modes), exactly 1 from the last mode that occurs in a row on."""
+        cumulative = np.cumsum(self.table, axis=1)
+        last = self.table.shape[1] - 1 - np.argmax(self.table[:, ::-1] > 0.0, axis=1)
+        return np.where(np.arange(self.table.shape[1]) >= last[:, None], 1.0, cumulative)
+
+    @property
+    def invisible(self) -> Array:
+        """Fraction (rows,) that no detector sees."""
+        return invisible_fraction(self.modes, self.q2)
+
+    @property
+    def mean_invisible(self) -> float:
+        """Mean fraction that no detector sees."""
+        return float(min(sum(mean for mode, mean in zip(self.modes, self.means, strict=True) if mode.invisible), 1.0))
 
 
 class Sample:
@@ -287,30 +321,19 @@ class Sample:
         if refusal is not None:
             raise InputError(Problem(("model",), refusal))
         self.spectrum = job.model.spectrum(job.channel, job.inputs)
-        self.modes = tuple(mode for mode in job.model.modes(job.inputs) if any(map(mode.belongs_to, self.parts)))
+        self.mode_fractions = ModeFractions(job.model.modes(job.inputs), self.spectrum)
         self.widths: Widths | None = job.model.widths(job.inputs)
         self._validate()
 
     def _validate(self) -> None:
-        for part in self.parts:
-            total = sum(mode.branching_fraction for mode in self.modes if mode.belongs_to(part))
-            if not math.isclose(total, 1.0, rel_tol=1e-9):
-                raise RunError(f"the branching fractions of the decay modes sum to {total}, not 1 ({part})")
         if not 0.0 < self.spectrum.rate() < math.inf:
             raise RunError(f"the rate of this model is {self.spectrum.rate()} GeV: there is nothing to generate")
         if self.spectrum.n_angular != self.job.channel.n_angular:
             raise RunError(f"the model gives {self.spectrum.n_angular} angular coefficients in {self.job.channel.name}")
         if not math.isfinite(self.ctau) and any(not mode.invisible for mode in self.modes):
             raise RunError("the model has visible decay modes but gives no width for X")
-        if math.isfinite(self.ctau) and any(mode.part != "all" for mode in self.modes):
-            raise RunError("an X that flies has the same decay modes on its lines and in its continuum")
         _, q2_max = self.spectrum.q2_range
         for mode in self.modes:
-            q2_min = min(q2 for part, q2 in self.parts.items() if mode.belongs_to(part))
-            if mode.threshold**2 > q2_min * (1.0 + 1e-9):
-                raise RunError(
-                    f"mode {mode.name} needs q2 > {mode.threshold**2:.6g}, the spectrum starts at {q2_min:.6g}"
-                )
             if mode.topology == "pole" and self.job.channel.spin == 1:
                 raise RunError(f"mode {mode.name}: a pole decay is defined for a spin-0 hadron only")
             if mode.topology == "cascade" and (
@@ -322,15 +345,10 @@ class Sample:
                 f"the spectrum extends to q2 = {q2_max:.6g}, beyond the end point of {self.job.channel.name}"
             )
 
-    @cached_property
-    def parts(self) -> dict[Part, float]:
-        """The parts that the spectrum has, each with its smallest q2 [GeV^2]."""
-        parts: dict[Part, float] = {}
-        if self.spectrum.lines:
-            parts["lines"] = self.spectrum.lines[0].q2
-        if self.spectrum.continuum is not None:
-            parts["continuum"] = float(self.spectrum.continuum.nodes[0])
-        return parts
+    @property
+    def modes(self) -> tuple[DecayMode, ...]:
+        """The decay modes that occur."""
+        return self.mode_fractions.modes
 
     @property
     def ctau(self) -> float:
@@ -344,8 +362,8 @@ class Sample:
 
     @property
     def br_invisible(self) -> float:
-        """Sum of the branching fractions of the invisible modes, 1 if X does not decay alike in its whole spectrum."""
-        return min(sum(mode.branching_fraction for mode in self.modes if mode.invisible), 1.0)
+        """Sum of the branching fractions of the invisible modes, their mean if they depend on q2."""
+        return self.mode_fractions.mean_invisible
 
     @property
     def expected_decays(self) -> float | None:
@@ -397,8 +415,9 @@ class Sample:
             spin=job.channel.spin,
             **_source_tables(self.spectrum),
             **_mode_tables(self.modes),
+            mode_cumulative=self.mode_fractions.cumulative,
+            br_invisible=self.mode_fractions.invisible,
             ctau=self.ctau,
-            br_invisible=self.br_invisible,
             L_det=job.detector.L_det,
             row_angles=layout.angles,
             row_hadron_daughters=layout.hadron_daughters,

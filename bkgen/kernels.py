@@ -70,8 +70,9 @@ class Plan(NamedTuple):
 
     Production: masses, B momentum in the Y(4S) frame (0 at rest), beta*gamma of the Y(4S) in the lab, output frame.
     Source: cumulative fractions of lines (n_lines,), cells (nodes, pdf at nodes, cumulative masses, guide table);
-    coefficients (n_nodes + n_lines, 3|12).  Modes: one entry each, cumulative fractions for X on a line
-    and in the continuum.  Optional rows: first row, or -1 where absent.
+    coefficients (n_nodes + n_lines, 3|12).  Modes: one entry each; their cumulative fractions (n_nodes + n_lines,
+    n_modes) and the invisible fraction, or a single row where they do not depend on q2.  Optional rows: first row, or
+    -1 where absent.
     """
 
     m_B: float
@@ -89,8 +90,7 @@ class Plan(NamedTuple):
     cumulative: Array
     guide: IntArray
     coefficients: Array
-    line_modes: Array
-    continuum_modes: Array
+    mode_cumulative: Array
     mode_topology: IntArray
     mode_invisible: IntArray
     mode_masses: Array
@@ -98,7 +98,7 @@ class Plan(NamedTuple):
     mode_momenta: Array
     mode_pole: Array
     ctau: float
-    br_invisible: float
+    br_invisible: Array
     L_det: float
     row_angles: int
     row_hadron_daughters: int
@@ -238,9 +238,21 @@ def _select(cumulative: Array, u: float) -> int:
 
 
 @njit
-def _mode(rng: State, cumulative: Array) -> int:
-    """Decay mode, from cumulative branching fractions; a single mode takes no random number."""
-    return _select(cumulative, uniform(rng)) if len(cumulative) > 1 else 0
+def _mode(rng: State, cumulative: Array, row: int, f: float) -> int:
+    """Decay mode, from cumulative fractions between that row and the next; a single mode takes no random number."""
+    last = cumulative.shape[1] - 1
+    if last == 0:
+        return 0
+    u, mode = uniform(rng), 0
+    for j in range(last):
+        mode += u >= _between(cumulative[:, j], row, f)
+    return mode
+
+
+@njit
+def _between(values: Array, row: int, f: float) -> float:
+    """The value at the fraction f between that row and the next."""
+    return float(values[row] if f == 0.0 else (1.0 - f) * values[row] + f * values[row + 1])
 
 
 @njit
@@ -362,15 +374,17 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
             k = _select(plan.line_cumulative, u)
             m_X = plan.line_masses[k]
             q2 = m_X * m_X
-            _line_coefficients(plan.coefficients, len(plan.nodes) + k, J)
-            mode = _mode(rng, plan.line_modes)
+            row, f = len(plan.nodes) + k, 0.0
+            _line_coefficients(plan.coefficients, row, J)
         else:
             k = _cell(plan.cumulative, plan.guide, (u - p_lines) * per_continuum)
-            f = _linear(rng, plan.pdf[k], plan.pdf[k + 1])
+            row, f = k, _linear(rng, plan.pdf[k], plan.pdf[k + 1])
             q2 = plan.nodes[k] + f * (plan.nodes[k + 1] - plan.nodes[k])
             m_X = sqrt(q2)
             _interpolate(plan.coefficients, k, f, J)
-            mode = _mode(rng, plan.continuum_modes)
+        if len(plan.br_invisible) == 1:  # the decay of X does not depend on q2
+            row, f = 0, 0.0
+        mode = _mode(rng, plan.mode_cumulative, row, f)
         per_m_X = 1.0 / m_X
         topology = plan.mode_topology[mode]
         pair = topology != Topology.NONE
@@ -466,7 +480,7 @@ def fill(rng: State, plan: Plan, out: Array) -> None:
         invisible, p_invisible = plan.mode_invisible[mode], 1.0
         if plan.ctau < inf:
             mean_flight = sqrt(max(E_X_lab * E_X_lab - q2, 0.0)) * per_m_X * plan.ctau
-            p_invisible = _p_invisible(plan.br_invisible, plan.L_det, mean_flight)
+            p_invisible = _p_invisible(_between(plan.br_invisible, row, f), plan.L_det, mean_flight)
             lifetimes = -log(1.0 - uniform(rng))
             if lifetimes * mean_flight > plan.L_det:
                 invisible = 1

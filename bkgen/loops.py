@@ -1,4 +1,4 @@
-"""Loop functions: effective ALP couplings to gluons and photons, kinetic mixing of the L_mu - L_tau Z'."""
+"""Loop functions: effective couplings to gluons and photons, penguins, kinetic mixing and g-2 of the Z'."""
 
 from __future__ import annotations
 
@@ -30,6 +30,26 @@ def B(x: float) -> complex:
     # (1 + r)/(1 - r) = (1 + r)^2/x keeps its digits for x -> 0.
     f = 0.5 * math.pi + 0.5j * cmath.log((1.0 + math.sqrt(1.0 - x)) ** 2 / x)
     return 1.0 - x * f * f
+
+
+def A(x: float) -> complex:
+    """Quark loop of scalar -> g g, x = 4 m_q^2/m^2: (3/2) [tau + (tau - 1) f(tau)]/tau^2 with tau = 1/x.
+
+    f = arcsin(sqrt(tau))^2 and its continuation, so A = (3/2) [1 + (x - 1) B(x)]; A -> 1 for a heavy quark.
+    Raises ValueError for negative or non-finite x.  Source: A. Djouadi, hep-ph/0503172.
+    """
+    return 1.5 * (1.0 + (x - 1.0) * B(x))
+
+
+def alpha_s(mu: float, constants: Constants) -> float:
+    """Strong coupling at the scale ``mu`` [GeV], run from m_Z at one loop with five flavours (leading order).
+
+    alpha_s(m_Z)/[1 + (23/(6 pi)) alpha_s(m_Z) ln(mu/m_Z)].  Raises ValueError below 1 GeV.
+    """
+    if not mu >= 1.0:
+        raise ValueError(f"mu must be at least 1 GeV, got {mu}")
+    c = constants
+    return c.alpha_s_MZ / (1.0 + 23.0 / (6.0 * math.pi) * c.alpha_s_MZ * math.log(mu / c.m_Z))
 
 
 def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -> complex:
@@ -65,16 +85,62 @@ def kinetic_mixing(q2: float, g_X: float, constants: Constants) -> float:
     return -e * g_X / (2.0 * math.pi**2) * integral
 
 
+def delta_a_mu(m_Zp: float, g_X: float, constants: Constants) -> float:
+    """Contribution of a Z' with vector coupling ``g_X`` to the muon's anomalous magnetic moment (g - 2)/2.
+
+    (g_X^2/4 pi^2) int_0^1 dx x^2 (1 - x)/[x^2 + (1 - x) r], r = m_Zp^2/m_mu^2: g_X^2/(8 pi^2) for a light Z' and
+    g_X^2 m_mu^2/(12 pi^2 m_Zp^2) for a heavy one.  Source: arXiv:2401.10112.
+    Raises ValueError if ``m_Zp`` is negative or not finite.
+    """
+    from scipy.integrate import quad
+
+    if not (math.isfinite(m_Zp) and m_Zp >= 0.0):
+        raise ValueError(f"m_Zp must be finite and not negative, got {m_Zp}")
+    r = (m_Zp / constants.m_mu) ** 2
+    bend = math.sqrt(r) if r < 0.25 else 1.0 - 0.25 / r  # where the two terms of the denominator cross
+    intervals = [(0.0, bend), (bend, 1.0)] if 0.0 < bend < 1.0 else [(0.0, 1.0)]
+    parts = [
+        quad(lambda x: x * x * (1.0 - x) / (x * x + (1.0 - x) * r), low, high, epsabs=0.0, epsrel=1e-11, limit=200)[0]
+        for low, high in intervals
+    ]
+    return g_X**2 / (4.0 * math.pi**2) * float(sum(parts))
+
+
 def X_0(x_t: float) -> float:
     """Inami-Lim function of b -> s nu nubar at x_t = m_t^2/m_W^2, without QCD corrections.
 
     X_0(x) = (x/8) [(x + 2)/(x - 1) + (3 x - 6) ln(x)/(x - 1)^2].  Source: hep-ph/9512380.
     Raises ValueError unless x_t > 0 and x_t != 1.
     """
-    if not x_t > 0.0 or x_t == 1.0:
-        raise ValueError(f"x_t must be positive and not 1, got {x_t}")
-    x = x_t
+    x = _checked_x_t(x_t)
     return x / 8.0 * ((x + 2.0) / (x - 1.0) + (3.0 * x - 6.0) * math.log(x) / (x - 1.0) ** 2)
+
+
+def C_0(x_t: float) -> float:
+    """Inami-Lim function of the Z penguin b -> s Z at x_t = m_t^2/m_W^2, in the Feynman gauge.
+
+    C_0(x) = (x/8) [(x - 6)/(x - 1) + (3 x + 2) ln(x)/(x - 1)^2].  Source: hep-ph/9512380.
+    Raises ValueError unless x_t > 0 and x_t != 1.
+    """
+    x = _checked_x_t(x_t)
+    return x / 8.0 * ((x - 6.0) / (x - 1.0) + (3.0 * x + 2.0) * math.log(x) / (x - 1.0) ** 2)
+
+
+def D_0(x_t: float) -> float:
+    """Inami-Lim function of the photon penguin b -> s gamma* at x_t = m_t^2/m_W^2, in the Feynman gauge.
+
+    D_0(x) = -(4/9) ln(x) + (25 x^2 - 19 x^3)/(36 (x - 1)^3) + x^2 (5 x^2 - 2 x - 6) ln(x)/(18 (x - 1)^4).
+    Source: hep-ph/9512380.  Raises ValueError unless x_t > 0 and x_t != 1.
+    """
+    x = _checked_x_t(x_t)
+    rational = (25.0 * x**2 - 19.0 * x**3) / (36.0 * (x - 1.0) ** 3)
+    logarithm = x**2 * (5.0 * x**2 - 2.0 * x - 6.0) / (18.0 * (x - 1.0) ** 4) * math.log(x)
+    return -4.0 / 9.0 * math.log(x) + rational + logarithm
+
+
+def Z_0(x_t: float) -> float:
+    """Combination C_0 + D_0/4 of Z and photon penguin, which does not depend on the gauge.  Source: hep-ph/9512380."""
+    return C_0(x_t) + 0.25 * D_0(x_t)
 
 
 def C_DM_over_C_nu(lambda_S: float, constants: Constants) -> float:
@@ -85,6 +151,12 @@ def C_DM_over_C_nu(lambda_S: float, constants: Constants) -> float:
     c = constants
     x_t = (c.m_t / c.m_W) ** 2
     return 1.5 * x_t / X_0(x_t) * lambda_S * (0.5 * c.v_EW / c.m_h) ** 2
+
+
+def _checked_x_t(x_t: float) -> float:
+    if not x_t > 0.0 or x_t == 1.0:
+        raise ValueError(f"x_t must be positive and not 1, got {x_t}")
+    return x_t
 
 
 def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .card import Card
 from .channels import Channel
-from .dark_matter import Widths
+from .dark_matter import Widths, invisible_fraction
 from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
@@ -120,13 +120,21 @@ def unseen_probability(card: Card, inputs: Inputs) -> Probability | None:
 
 
 def _unseen_probability(card: Card, inputs: Inputs, widths: Widths | None) -> Probability | None:
-    if widths is None or not math.isfinite(widths.ctau) or widths.invisible_fraction >= 1.0:
+    if widths is None or not math.isfinite(widths.ctau):
         return None
-    invisible, ctau, L_det = widths.invisible_fraction, widths.ctau, card.detector.L_det
+    modes = card.model.modes(inputs)
+    if all(mode.invisible for mode in modes):
+        return None
+    ctau, L_det = widths.ctau, card.detector.L_det
     beam = None if card.beam == "rest" else card.beam
     sqrt_s = None if beam is None else beam.sqrt_s
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
-    return lambda q2: invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+
+    def unseen(q2: Array) -> Array:
+        invisible = invisible_fraction(modes, q2)
+        return invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+
+    return unseen
 
 
 def mean_survival(

@@ -160,9 +160,13 @@ class Continuum:
 
     def at(self, q2: Array) -> Array:
         """Coefficients (n, 3|12) [GeV^-1] at q2 (n,), kept off the end points where formulas may be 0/0."""
+        return np.asarray(self.density(self.inside(q2)), dtype=np.float64)
+
+    def inside(self, q2: Array) -> Array:
+        """q2 (n,), moved off the end points by the margin that `at` keeps."""
         lower, upper = self._segments[0], self._segments[-1]
         margin = _EDGE * (upper - lower)
-        return np.asarray(self.density(np.clip(q2, lower + margin, upper - margin)), dtype=np.float64)
+        return np.clip(q2, lower + margin, upper - margin)
 
     def width(self, q2: Array) -> Array:
         """dGamma/dq2 [GeV^-1] at q2, 0 outside the range."""
@@ -302,6 +306,25 @@ class Spectrum:
         if self.continuum is not None and other.continuum is not None:
             raise ValueError("two continua cannot be added: give the sum of their densities to from_density")
         return Spectrum([*self.lines, *other.lines], self.continuum or other.continuum)
+
+    @property
+    def table_q2(self) -> Array:
+        """q2 (rows,) [GeV^2] of the table that events are sampled from: nodes inside the continuum, then lines."""
+        nodes = self.continuum.inside(self.continuum.nodes) if self.continuum is not None else np.zeros(0)
+        return np.concatenate([nodes, [line.q2 for line in self.lines]])
+
+    def table_mean(self, values: Array) -> Array:
+        """Mean over events of values (rows, ...) that are linear between the nodes of the table."""
+        total = np.zeros(values.shape[1:])
+        n_nodes = len(values) - len(self.lines)
+        for line, value in zip(self.lines, values[n_nodes:], strict=True):
+            total += line.rate() * value
+        if self.continuum is not None:
+            p = integrated(self.continuum.coefficients)
+            a, b, masses = p[:-1], p[1:], self.continuum.masses
+            x = np.divide(a + 2.0 * b, 3.0 * (a + b), out=np.full_like(a, 0.5), where=a + b > 0.0)  # mean in a cell
+            total += (masses * (1.0 - x)) @ values[: n_nodes - 1] + (masses * x) @ values[1:n_nodes]
+        return np.asarray(total / self.rate())
 
     @property
     def q2_range(self) -> tuple[float, float]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Literal
+from pathlib import Path
 
 import numpy as np
 
-from . import units
+from . import loops, units
 from .constants import Constants, data_path
 from .kinematics import FloatArray, Real, kallen_sqrt
 
@@ -34,8 +34,15 @@ def kappa_sb(constants: Constants) -> float:
     Top loop of the Standard Model Higgs; the P_L term of relative size m_s/m_b is neglected.
     Source: arXiv:2401.10112.
     """
-    c = constants
-    return 3.0 * c.m_t**2 * c.m_b * c.VtbVts / (16.0 * math.pi**2 * c.v_EW**3)
+    return _top_loop(constants.m_b, constants.VtbVts, constants)
+
+
+def kappa_sd(VtsVtd: float, constants: Constants) -> float:
+    """Coupling kappa of L = kappa h dbar P_R s + h.c.: ``kappa_sb`` with m_s and ``VtsVtd``.
+
+    VtsVtd: |Vts* Vtd| for K+, |Re(Vts* Vtd)| for K_L (K_S takes the imaginary part).
+    """
+    return _top_loop(constants.m_s, VtsVtd, constants)
 
 
 def B_to_K_H1(
@@ -49,6 +56,17 @@ def B_to_K_H1(
     scalar_current = (m_B - m_K) * (m_B + m_K) / (m_b - m_s) * f_0
     coupling = (kappa * sin_theta) ** 2
     return coupling * scalar_current * scalar_current * _lambda_sqrt(m_B, m_K, m_H1) / (64.0 * math.pi * m_B)
+
+
+def K_to_pi_H1(
+    m_K: float, m_pi: float, m_H1: Real, kappa: float, sin_theta: float, f_0: Real, m_s: float, m_d: float
+) -> Real:
+    """Width of K+ -> pi+ H1 or K_L -> pi0 H1: ``B_to_K_H1`` for s -> d, with ``kappa_sd`` and K -> pi form factor.
+
+    The amplitude of K_L is that of K0 times Re(Vts* Vtd)/|Vts* Vtd|: the 1/sqrt(2) of pi0 and of K_L cancel the sum of
+    K0 and K0bar.
+    """
+    return B_to_K_H1(m_K, m_pi, m_H1, kappa, sin_theta, f_0, m_s, m_d)
 
 
 def B_to_V_H1(
@@ -91,6 +109,42 @@ def B_to_V_gamma_D(m_B: float, m_V: float, Lambda: float, T_1: float, paper_norm
     return m_B**3 * (T_1 / Lambda) ** 2 * root**3 / ((32.0 if paper_normalisation else 8.0) * math.pi)
 
 
+def B_to_K_X(m_B: float, m_K: float, m_X: Real, g_bs: complex, f_plus: Real) -> Real:
+    """Width of B -> K X for L = g_bs X_mu sbar gamma^mu P_L b + h.c., ``f_plus`` at q2 = m_X^2.
+
+    |g_bs|^2 m_B/(64 pi) kallen^(3/2)(1, y_K, y_X)/y_X f_plus^2, y = m^2/m_B^2.  Source: arXiv:2502.04900 eq. (42).
+    """
+    _require_positive(m_B=m_B)
+    _require_mass("m_X", m_X)
+    root, y_X = _lambda_sqrt(m_B, m_K, m_X), (m_X / m_B) * (m_X / m_B)
+    return abs(g_bs) ** 2 * m_B / (64.0 * math.pi) * root * root * root / y_X * f_plus * f_plus
+
+
+def B_to_V_X_helicities(m_B: float, m_V: float, m_X: Real, A_1: Real, A_12: Real, V: Real) -> tuple[Real, Real, Real]:
+    """Rescaled amplitudes (H_0, H_+, H_-) of B -> V X for a left-handed current, form factors at q2 = m_X^2.
+
+    H_0 = -(1 + sqrt(y_V)) A_1 x + 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) A_2 (x^2 - 1) = -8 (m_V/m_X) A_12,
+    H_+- = (1 + sqrt(y_V)) A_1 -+ 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) V sqrt(x^2 - 1), where
+    x = (m_B^2 - m_V^2 - m_X^2)/(2 m_V m_X) and y = m^2/m_B^2.  They belong to a Bbar: H_- is the large one.
+    Source: arXiv:2502.04900 eqs. (44), (45) with the signs of H_+-, printed as + for both.
+    """
+    _require_positive(m_B=m_B)
+    _require_mass("m_X", m_X)
+    mass_factor = 1.0 + m_V / m_B
+    axial = mass_factor * A_1
+    vector = _lambda_sqrt(m_B, m_V, m_X) / mass_factor * V  # 2 sqrt(y_V y_X) sqrt(x^2 - 1) = kallen^(1/2)
+    return -8.0 * m_V / m_X * A_12, axial - vector, axial + vector
+
+
+def B_to_V_X(m_B: float, m_V: float, m_X: Real, g_bs: complex, helicities: Iterable[Real]) -> Real:
+    """Width of B -> V X into those helicities: |g_bs|^2 m_B/(64 pi) kallen^(1/2)(1, y_V, y_X) sum |H|^2.
+
+    Source: arXiv:2502.04900 eq. (43).
+    """
+    total = sum(H * H for H in helicities)
+    return abs(g_bs) ** 2 * m_B / (64.0 * math.pi) * _lambda_sqrt(m_B, m_V, m_X) * total
+
+
 # --- Dark Higgs -----------------------------------------------------------------------------------
 
 
@@ -130,6 +184,26 @@ def H1_to_ff(m_H1: Real, m_f: float, sin_theta: float, v_EW: float, N_c: int = 1
     return N_c * H1_to_chichi(m_H1, m_f, m_f / v_EW, sin_theta)
 
 
+def H1_to_gg(m_H1: float, sin_theta: float, constants: Constants) -> float:
+    """H1 -> g g at leading order: sin^2 alpha_s^2 m_H1^3/(72 pi^3 v^2) |A_c + A_b + A_t|^2, alpha_s at m_H1.
+
+    Perturbative, so only meaningful above 2 GeV; the next order about doubles it.  Source: A. Djouadi, hep-ph/0503172.
+    Raises ValueError below 1 GeV.
+    """
+    c = constants
+    _require_mass("m_H1", m_H1)
+    loop = sum(loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t))
+    scale = (sin_theta * loops.alpha_s(m_H1, c) * abs(loop) / c.v_EW) ** 2
+    return scale * m_H1**3 / (72.0 * math.pi**3)
+
+
+def H1_to_bb(m_H1: float, sin_theta: float, constants: Constants) -> float:
+    """H1 -> b bbar at leading order, open above 2 m_B: 3 sin^2 m_b^2 m_H1/(8 pi v^2) beta^3, beta of a B+ B- pair."""
+    c = constants
+    velocity = beta(m_H1, c.m_Bp)
+    return 3.0 * (sin_theta * c.m_b / c.v_EW) ** 2 * m_H1 * velocity**3 / (8.0 * math.pi)
+
+
 def H1_to_ZpZp_LL(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
     """H1 -> Z'_L Z'_L: cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 2 x)^2, x = m_Zp^2/m_H1^2."""
     x = (m_Zp / m_H1) * (m_Zp / m_H1)
@@ -154,18 +228,70 @@ def ZpZp_transverse_fraction(m_H1: Real, m_Zp: float) -> Real:
     return 8.0 * x * x / (1.0 - 4.0 * x + 12.0 * x * x)
 
 
-def dark_higgs_visible_width(m_H1: float, column: Literal["Gtot", "Gtot_F"] = "Gtot") -> float:
-    """Total width into Standard Model particles over sin^2(theta) [GeV], from the shipped table.
+VISIBLE = {
+    "e+ e-": "BR_ee",
+    "mu+ mu-": "BR_mumu",
+    "tau+ tau-": "BR_tautau",
+    "pi pi": "BR_pipi",
+    "K K": "BR_KK",
+    "hadrons": "BR_4pi",
+    "g g": "BR_gg",
+    "s sbar": "BR_ss",
+    "c cbar": "BR_cc",
+}
+"""Visible final states of a dark Higgs boson, by their column in the table of widths."""
 
-    Log-log interpolation between the nodes.  ``Gtot`` (default) and ``Gtot_F`` are two independent
-    digitisations; hadronic widths are uncertain by a factor 2 between 0.95 and 1.9 GeV.
-    Raises ValueError outside the table.  Sources: arXiv:1809.01876, arXiv:1904.10447; see SOURCE.toml.
+
+def dark_higgs_visible_width(m_H1: float, source: str = "Gtot") -> float:
+    """Total width into Standard Model particles over sin^2(theta) [GeV].
+
+    Log-log interpolation between the nodes of a table.  ``source``: ``Gtot`` and ``Gtot_F`` are two independent
+    digitisations in the shipped table, everything else the path of a CSV file with its columns; hadronic widths are
+    uncertain by a factor 2 between 0.95 and 1.9 GeV.
+    Raises ValueError outside the table or without its columns, OSError for a file that cannot be read.
+    Sources: arXiv:1809.01876, arXiv:1904.10447; see SOURCE.toml.
     """
-    log_m, log_Gamma = _dark_higgs_table()[column]
+    shipped = source in ("Gtot", "Gtot_F")
+    log_m, log_Gamma = _dark_higgs_table(None if shipped else source)[source if shipped else "Gtot"]
     if not (m_H1 > 0.0 and log_m[0] <= math.log(m_H1) <= log_m[-1]):
         low, high = math.exp(log_m[0]), math.exp(log_m[-1])
         raise ValueError(f"m_H1 = {m_H1} GeV is outside the dark Higgs table ({low:.6g} to {high:.6g} GeV)")
     return float(np.exp(np.interp(math.log(m_H1), log_m, log_Gamma)))
+
+
+def dark_higgs_visible_widths(m_H1: float, constants: Constants, source: str = "Gtot") -> dict[str, float]:
+    """Partial widths into Standard Model particles over sin^2(theta) [GeV], by the names in `VISIBLE`.
+
+    Branching fractions, linear in log(m_H1) between the nodes, times `dark_higgs_visible_width`, which is their sum.
+    pi pi and K K are summed over charges, hadrons are the other ones.  Above the shipped table, 5.13 GeV, at leading
+    order.  Raises as `dark_higgs_visible_width` and `dark_higgs_visible_widths_LO`.
+    """
+    shipped = source in ("Gtot", "Gtot_F")
+    columns = _dark_higgs_table(None if shipped else source)
+    if shipped and m_H1 > 0.0 and math.log(m_H1) > columns["Gtot"][0][-1]:
+        return dark_higgs_visible_widths_LO(m_H1, constants)
+    total = dark_higgs_visible_width(m_H1, source)
+    shares = {name: float(np.interp(math.log(m_H1), *columns[column])) for name, column in VISIBLE.items()}
+    return {name: total * share / sum(shares.values()) for name, share in shares.items()}
+
+
+def dark_higgs_visible_widths_LO(m_H1: float, constants: Constants) -> dict[str, float]:
+    """Partial widths into Standard Model particles over sin^2(theta) [GeV] at leading order, above the shipped table.
+
+    b bbar above 2 m_B; quark masses of ``constants``, no QCD corrections.  At the end of the table, 5.13 GeV, their sum
+    is 1.6 times the value there: running m_c and the D threshold halve c cbar.
+    Raises ValueError outside 2 to 100 GeV, where hadrons, and W W* and Z Z*, are missing.
+    """
+    if not 2.0 <= m_H1 <= 100.0:
+        raise ValueError(f"m_H1 = {m_H1} GeV is outside the leading-order quark widths (2 to 100 GeV)")
+    c = constants
+    return {
+        "mu+ mu-": H1_to_ff(m_H1, c.m_mu, 1.0, c.v_EW),
+        "tau+ tau-": H1_to_ff(m_H1, c.m_tau, 1.0, c.v_EW),
+        "c cbar": H1_to_ff(m_H1, c.m_c, 1.0, c.v_EW, N_c=3),
+        "b bbar": H1_to_bb(m_H1, 1.0, c),
+        "g g": H1_to_gg(m_H1, 1.0, c),
+    }
 
 
 # --- ALP ------------------------------------------------------------------------------------------
@@ -231,6 +357,28 @@ def Zp_to_XX(m_Zp: Real, m_X: float, g_X: float, Q_X: float) -> Real:
     return (g_X * Q_X) ** 2 * m_Zp * velocity * velocity * velocity / (48.0 * math.pi)
 
 
+# --- Dark photon ----------------------------------------------------------------------------------
+
+
+def X_to_ff(m_X: Real, m_f: float, g_V: float, g_A: float, N_c: int = 1) -> Real:
+    """X -> f fbar for L = X_mu fbar gamma^mu (g_V + g_A gamma5) f, also of a massless neutrino with g_A = -g_V.
+
+    N_c m_X beta/(12 pi) [g_V^2 (1 + 2 r) + g_A^2 (1 - 4 r)], r = m_f^2/m_X^2.
+    Source: arXiv:2502.04900 eq. (38) without its approximations, which need c_W^4 for the printed c_W^2.
+    """
+    velocity, r = beta(m_X, m_f), (m_f / m_X) * (m_f / m_X)
+    return N_c * m_X * velocity / (12.0 * math.pi) * (g_V**2 * (1.0 + 2.0 * r) + g_A**2 * (1.0 - 4.0 * r))
+
+
+def X_to_psipsi(m_X: Real, m_psi: float, alpha_X: float) -> Real:
+    """X -> psi psi, Majorana, L = (1/2) g_X X_mu psibar gamma^mu gamma5 psi: alpha_X m_X beta^3/6.
+
+    Source: arXiv:2502.04900 eq. (39).
+    """
+    velocity = beta(m_X, m_psi)
+    return alpha_X * m_X / 6.0 * velocity * velocity * velocity
+
+
 # --- Shared ---------------------------------------------------------------------------------------
 
 
@@ -243,6 +391,11 @@ def beta(m: Real, m_d: float) -> Real:
 def _lambda_sqrt(M: float, m_1: float, m_2: Real) -> Real:
     """kallen^(1/2)(1, m_1^2/M^2, m_2^2/M^2), 0 when the channel is closed."""
     return kallen_sqrt(M, m_1, m_2, allow_closed=True) / (M * M)
+
+
+def _top_loop(m_q: float, V: float, constants: Constants) -> float:
+    """3 m_t^2 m_q V/(16 pi^2 v^3)."""
+    return 3.0 * constants.m_t**2 * m_q * V / (16.0 * math.pi**2 * constants.v_EW**3)
 
 
 def _alp_scale(m_B: float, C: complex, f_a: float) -> float:
@@ -270,12 +423,16 @@ def _require_mass(name: str, m: float | FloatArray) -> None:
 
 
 @cache
-def _dark_higgs_table() -> Mapping[str, tuple[FloatArray, FloatArray]]:
-    with data_path("dark_higgs_widths", "dark_higgs_widths.csv").open(encoding="utf-8") as stream:
+def _dark_higgs_table(path: str | None = None) -> Mapping[str, tuple[FloatArray, FloatArray]]:
+    """(log m, log width or branching fraction) by column; the shipped table, or a CSV file with its columns."""
+    source = data_path("dark_higgs_widths", "dark_higgs_widths.csv") if path is None else Path(path)
+    with source.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(line for line in stream if not line.startswith("#")))
+    required = ("m", "Gtot", *VISIBLE.values())
+    if not rows or (missing := [name for name in required if name not in rows[0]]):
+        raise ValueError(f"{path} lacks the columns {', '.join(missing if rows else required)}")
     table = {}
-    for column in ("Gtot", "Gtot_F"):
-        filled = [(float(row["m"]), float(row[column])) for row in rows if row[column]]
-        m, Gamma = np.log(np.array(filled)).T
-        table[column] = (m, Gamma)
+    for column in (name for name in rows[0] if name in required[1:] or name == "Gtot_F"):
+        m, values = np.array([(float(row["m"]), float(row[column])) for row in rows if row[column]]).T
+        table[column] = (np.log(m), np.log(values) if column.startswith("Gtot") else values)
     return table

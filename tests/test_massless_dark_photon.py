@@ -9,7 +9,7 @@ import math
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +26,6 @@ from bkgen.card_fields import parameters
 from bkgen.channels import CHANNELS, Channel, channel
 from bkgen.constants import Constants
 from bkgen.currents import hadron
-from bkgen.dark_matter import DecayMode, Widths
 from bkgen.dark_qed import (
     F_2,
     Delta_M,
@@ -38,18 +37,17 @@ from bkgen.dark_qed import (
     sommerfeld_factor,
     velocity,
 )
-from bkgen.errors import InputError, RunError
+from bkgen.errors import InputError
 from bkgen.formfactors import Inputs, form_factor_set
 from bkgen.generator import Beam
 from bkgen.hadron_currents import HadronP
 from bkgen.io.metadata import describe
 from bkgen.jobs import sample_of as job_sample
 from bkgen.kinematics import kallen
-from bkgen.models.base import Model
 from bkgen.models.massless_dark_photon import MasslessDarkPhoton
 from bkgen.pair import FermionCouplings, fermion_pair
 from bkgen.quantities import rates
-from bkgen.spectrum import Array, Spectrum, integrated, isotropic
+from bkgen.spectrum import Array, integrated
 from bkgen.units import width_from_lifetime
 
 PAPER = Inputs(Constants.named("gabrielli2024"), {"K": form_factor_set("LCSR_KMPW2010", "K")})
@@ -569,55 +567,7 @@ def card_parameters(card: Card) -> dict[str, Any]:
     return card.model.model_dump(exclude={"name"})
 
 
-# --- modes that belong to a part of the spectrum
-
-
-class TwoParts(Model):
-    """A line and a continuum with modes of their own."""
-
-    channels = ("B+ -> K+",)
-    name: Literal["two_parts"] = "two_parts"
-    fraction: float = 0.25
-    flies: bool = False
-
-    def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
-        """Equal shares."""
-        pairs = Spectrum.from_density(lambda q2: isotropic(np.full_like(q2, 1e-19)), 1.0, 11.0)
-        return pairs + Spectrum.from_line(0.0, isotropic(1e-18))
-
-    def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
-        """Two modes of the line around two of the continuum."""
-        return (
-            DecayMode("a", 0.7, True, "none", part="lines"),
-            DecayMode("b", self.fraction, True, "pair", (52, -52), (0.5, 0.5), part="continuum"),
-            DecayMode("c", 0.75, True, "pair", (53, -53), (0.4, 0.4), part="continuum"),
-            DecayMode("d", 0.3, True, "none", part="lines"),
-        )
-
-    def widths(self, inputs: Inputs) -> Widths | None:
-        """A lifetime, if wanted."""
-        return Widths("X", 0, 1.0, {"a": 1e-15}, frozenset({"a"})) if self.flies else None
-
-
-def test_modes_of_two_parts() -> None:
-    """Modes follow the branching fractions of their part of the spectrum, and never the other one's."""
-    made = sample(TwoParts(), events=200_000)
-    data = columns_of(made, ["q2", "mode"])
-    for on_part, fractions in ((data["q2"] == 0.0, {0: 0.7, 3: 0.3}), (data["q2"] > 0.0, {1: 0.25, 2: 0.75})):
-        assert set(data["mode"][on_part]) == set(fractions)
-        for mode, fraction in fractions.items():
-            count = int(np.count_nonzero(data["mode"][on_part] == mode))
-            assert binomtest(count, int(on_part.sum()), fraction).pvalue > ACCEPT
-
-
-def test_modes_of_two_parts_are_checked() -> None:
-    with pytest.raises(RunError, match=r"sum to 1\.25, not 1 \(continuum\)"):
-        sample(TwoParts(fraction=0.5))
-    with pytest.raises(RunError, match="an X that flies has the same decay modes"):
-        sample(TwoParts(flies=True))
-
-
-def test_metadata_says_to_which_part_a_mode_belongs() -> None:
+def test_metadata_says_how_often_a_mode_occurs() -> None:
     card = card_from_dict(
         {
             "schema": 1,
@@ -626,5 +576,8 @@ def test_metadata_says_to_which_part_a_mode_belongs() -> None:
             "generate": {"events": 100},
         }
     )
-    found = describe(job_sample(card), card.resolved(), [])["modes"]
-    assert [(mode["name"], mode["part"]) for mode in found] == [("Q Qbar", "continuum"), ("gamma_D", "lines")]
+    made = job_sample(card)
+    found = describe(made, card.resolved(), [])["modes"]
+    line = made.spectrum.lines[0].rate() / made.spectrum.rate()
+    assert [(mode["name"], mode["depends_on_q2"]) for mode in found] == [("Q Qbar", True), ("gamma_D", True)]
+    assert [mode["branching_fraction"] for mode in found] == pytest.approx([1.0 - line, line], rel=1e-12)

@@ -13,16 +13,14 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import beta
 
-from bkgen import models, widths
+from bkgen import models
 from bkgen.card import card_from_dict
 from bkgen.channels import CHANNELS, Channel, channel
 from bkgen.constants import Constants
-from bkgen.dark_matter import FLAT, DecayMode
+from bkgen.dark_matter import DecayMode
 from bkgen.errors import InputError
 from bkgen.formfactors import Inputs, form_factor_set
 from bkgen.generator import Job, Sample
@@ -30,11 +28,11 @@ from bkgen.kinematics import two_body_momentum
 from bkgen.models.alp import ALP
 from bkgen.models.base import Model
 from bkgen.models.continuum import Continuum
-from bkgen.models.dark_higgs import NARROW_BELOW, DarkHiggs, ScalarDM, Zprime
+from bkgen.models.dark_higgs import DarkHiggs, ScalarDM, Zprime
 from bkgen.models.kst_toy import KstToy
 from bkgen.models.light_z_prime import LightZPrime
 from bkgen.models.sm import StandardModel, long_distance_width
-from bkgen.spectrum import integrated
+from bkgen.spectrum import Array, integrated
 from bkgen.units import HBAR, width_from_lifetime
 
 INPUTS = Inputs.default()
@@ -95,13 +93,19 @@ def mode(model: Model, name: str) -> DecayMode:
     return found
 
 
+def fractions(model: Model) -> Array:
+    """Branching fractions of all modes (n_modes, rows) over the table of the spectrum in the first channel."""
+    q2 = model.spectrum(channel(model.channels[0]), INPUTS).table_q2
+    return np.array([m.fraction(q2) for m in model.modes(INPUTS)])
+
+
 # --- every model
 
 
 @every_point
 def test_branching_fractions_of_modes_sum_to_one(model: Model) -> None:
     modes = model.modes(INPUTS)
-    assert math.fsum(m.branching_fraction for m in modes) == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(fractions(model).sum(axis=0), 1.0, rtol=1e-12)
     assert len({m.name for m in modes}) == len(modes)
 
 
@@ -114,7 +118,8 @@ def test_modes_and_widths_agree(model: Model) -> None:
         return
     assert total.total == pytest.approx(math.fsum(total.partial.values()), rel=1e-14, abs=0.0)
     assert all(width > 0.0 for width in total.partial.values())
-    unseen = math.fsum(m.branching_fraction for m in model.modes(INPUTS) if m.invisible)
+    mass = np.array([total.mass**2])
+    unseen = math.fsum(float(m.fraction(mass)[0]) for m in model.modes(INPUTS) if m.invisible)
     assert unseen == pytest.approx(total.invisible_fraction, rel=1e-12)
 
 
@@ -135,7 +140,8 @@ def test_points_are_valid_and_allowed(model: Model) -> None:
     spectrum = model.spectrum(decay, INPUTS)
     assert spectrum.n_angular == decay.n_angular
     assert spectrum.rate() > 0.0
-    assert max(m.threshold for m in model.modes(INPUTS)) ** 2 <= spectrum.q2_range[0] * (1.0 + 1e-12)
+    for mode, fraction in zip(model.modes(INPUTS), fractions(model), strict=True):
+        assert np.all(fraction[spectrum.table_q2 * (1.0 + 1e-12) < mode.threshold**2] == 0.0)
     assert spectrum.q2_range[1] <= decay.q2_max(C) * (1.0 + 1e-12)
 
 
@@ -247,148 +253,6 @@ def test_long_distance_to_a_kstar_is_a_rate_only() -> None:
     assert model.events_refused(B_PLUS) is None
     with pytest.raises(InputError, match=re.escape("B+ -> K*+ is known as a rate only")):
         Sample(Job(model, decay, INPUTS, 10))
-
-
-# --- dark Higgs
-
-
-@SPIN_0
-def test_dark_higgs_is_an_isotropic_line(decay: Channel) -> None:
-    model = dark_higgs()
-    (line,) = model.spectrum(decay, INPUTS).lines
-    m_B, m_K = decay.m_B(C), decay.m_H(C)
-    f_0 = form_factor_set("HPQCD2022", "K").f_0(4.0)
-    current = (m_B**2 - m_K**2) / (C.m_b - C.m_s) * f_0
-    kappa = 3.0 * math.sqrt(2.0) * C.G_F * C.m_t**2 * C.VtbVts * C.m_b / (16.0 * math.pi**2 * C.v_EW)
-    width = (kappa * model.sin_theta * current) ** 2 * two_body_momentum(m_B, m_K, 2.0) / (32.0 * math.pi * m_B**2)
-    assert line.mass == 2.0
-    assert line.coefficients == pytest.approx([0.5 * width, 0.0, 0.0], rel=1e-12, abs=0.0)
-
-
-def test_kappa_of_the_card() -> None:
-    given_kappa = dark_higgs(kappa_sb=2.0 * widths.kappa_sb(C)).spectrum(B_PLUS, INPUTS).rate()
-    assert given_kappa == pytest.approx(4.0 * dark_higgs().spectrum(B_PLUS, INPUTS).rate(), rel=1e-12, abs=0.0)
-
-
-def test_mixing_factors() -> None:
-    """Dark channels carry cos^2(theta), Standard Model channels and the production sin^2(theta)."""
-    small, large = dark_higgs(sin_theta=1e-3, X=BENCHMARK_X), dark_higgs(sin_theta=0.6, X=BENCHMARK_X, width="narrow")
-    a, b = small.widths(INPUTS).partial, large.widths(INPUTS).partial
-    assert a.keys() == b.keys() == {"SM", "X Xbar", "Zp Zp -> invisible", "Zp Zp -> visible"}
-    for name in a:
-        ratio = (0.6 / 1e-3) ** 2 if name == "SM" else 0.64 / (1.0 - 1e-6)
-        assert b[name] / a[name] == pytest.approx(ratio, rel=1e-12), name
-    rates = [model.spectrum(B_PLUS, INPUTS).rate() for model in (small, large)]
-    assert rates[1] / rates[0] == pytest.approx((0.6 / 1e-3) ** 2, rel=1e-12)
-
-
-@settings(deadline=None, derandomize=True)
-@given(
-    st.floats(-15.0, -2.0).map(lambda power: 10.0**power),
-    st.floats(1e-4, 0.9),
-    st.floats(1e-7, 1e-3),
-    st.floats(1e-9, 1e-3),
-)
-def test_modes_of_any_dark_higgs(sin_theta: float, m_Zp: float, g_X: float, coupling: float) -> None:
-    """No point can leave a negative branching fraction, however small the mixing."""
-    model = dark_higgs(
-        sin_theta=sin_theta,
-        Zp=Zprime(m_Zp=m_Zp, g_X=g_X, Q_Phi=3.0),
-        X=ScalarDM(m_X=0.02, lambda_PhiX=coupling),
-    )
-    assert math.fsum(m.branching_fraction for m in model.modes(INPUTS)) == pytest.approx(1.0, rel=1e-12)
-
-
-def test_helicities_of_ZpZp() -> None:
-    """LL : TT = (1/(2x) - 1)^2 : 2 with x = m_Zp^2/m_H1^2, (++) and (--) equal."""
-    model = dark_higgs(Zp=Zprime(m_Zp=0.4, g_X=1e-3, Q_Phi=1.0))
-    share = {
-        label: math.fsum(m.branching_fraction for m in model.modes(INPUTS) if f"({label})" in m.name)
-        for label in ("LL", "T++", "T--")
-    }
-    x = (0.4 / 2.0) ** 2
-    assert share["LL"] / (share["T++"] + share["T--"]) == pytest.approx((0.5 / x - 1.0) ** 2 / 2.0, rel=1e-12)
-    assert share["T++"] == pytest.approx(share["T--"], rel=1e-14)
-
-
-def test_angles_of_neutrinos_from_ZpZp() -> None:
-    """V-A: sin^2 from a longitudinal Z', (1 - lambda c)^2 for the neutrino of a Z' of helicity lambda = +-1."""
-    assert mode(dark_higgs(), "Zp Zp (LL) -> nu_mu nu_mu~ nu_tau nu_tau~").polar == ((0.75, 0.0, -0.75),) * 2
-    assert mode(dark_higgs(), "Zp Zp (T++) -> nu_mu nu_mu~ nu_tau nu_tau~").polar == ((0.375, -0.75, 0.375),) * 2
-    assert mode(dark_higgs(), "Zp Zp (T--) -> nu_mu nu_mu~ nu_tau nu_tau~").polar == ((0.375, 0.75, 0.375),) * 2
-
-
-def test_angles_of_scalars_from_ZpZp() -> None:
-    """A scalar pair has cos^2 from a longitudinal and sin^2 from a transverse Z'."""
-    model = POINTS["dark Higgs, Z' -> X"]
-    assert mode(model, "Zp Zp (LL) -> X Xbar X Xbar").polar == ((0.0, 0.0, 1.5),) * 2
-    assert mode(model, "Zp Zp (T++) -> X Xbar X Xbar").polar == ((0.75, 0.0, -0.75),) * 2
-    assert mode(model, "X Xbar").polar == (FLAT, FLAT)
-
-
-def test_flavours_of_ZpZp() -> None:
-    """Muon and tau neutrinos are equally frequent and independent."""
-    fractions = [m.branching_fraction for m in dark_higgs().modes(INPUTS) if "(LL)" in m.name]
-    assert len(fractions) == 4
-    assert fractions == pytest.approx([fractions[0]] * 4, rel=1e-14)
-
-
-def test_Zp_width_opens_with_the_mass() -> None:
-    """The Z' couples to mu, tau and their neutrinos; electrons enter through the loop only."""
-
-    def open_channels(m_Zp: float) -> set[str]:
-        return set(dark_higgs(Zp=Zprime(m_Zp=m_Zp, g_X=1e-3, Q_Phi=1.0)).Zp_widths(INPUTS).partial)
-
-    neutrinos = {"nu_mu nu_mu~", "nu_tau nu_tau~"}
-    assert open_channels(1.0e-3) == neutrinos
-    assert open_channels(0.2) == {*neutrinos, "e+ e-"}
-    assert open_channels(0.22) == {*neutrinos, "e+ e-", "mu+ mu-"}
-    assert open_channels(3.6) == {*neutrinos, "e+ e-", "mu+ mu-", "tau+ tau-"}
-
-
-def test_vev() -> None:
-    assert dark_higgs(Zp=Zprime(m_Zp=0.0115, g_X=5e-4, Q_Phi=-0.4)).vev == pytest.approx(57.5, rel=1e-12)
-    assert dark_higgs(Zp=None, X=BENCHMARK_X, v_Phi=50.0).vev == 50.0
-    with pytest.raises(ValueError, match="v_Phi needs"):
-        _ = dark_higgs(Zp=None).vev
-    with pytest.raises(ValueError, match="no Zp block"):
-        dark_higgs(Zp=None).Zp_widths(INPUTS)
-
-
-@pytest.mark.parametrize(
-    ("changes", "key", "message"),
-    [
-        ({"m_H1": 4.8}, "m_H1", "must be below m_B - m_K = 4.78573 GeV in B+ -> K+"),
-        ({"m_H1": 0.005}, "m_H1", "outside the dark Higgs table"),
-        ({"Zp": None}, "", "at least one dark block is required"),
-        ({"v_Phi": 50.0}, "v_Phi", "remove one of the two"),
-        ({"Zp": None, "X": BENCHMARK_X}, "v_Phi", "required with X and without Zp"),
-        ({"Zp": Zprime(m_Zp=0.1, g_X=1e-3, Q_Phi=0.0)}, "Zp.Q_Phi", "must not be zero"),
-    ],
-)
-def test_refused_dark_higgs(changes: dict[str, Any], key: str, message: str) -> None:
-    assert message in messages(dark_higgs(**changes))[key]
-
-
-def test_broad_dark_higgs_is_refused_as_a_line() -> None:
-    """Above 1 MeV a line in q2 is an approximation that the card must ask for; then it is a warning."""
-    broad = ScalarDM(m_X=0.05, lambda_PhiX=0.1)
-    model = dark_higgs(Zp=None, X=broad, v_Phi=57.5)
-    assert model.widths(INPUTS).total > NARROW_BELOW
-    assert "Gamma(H1) = 0.328 GeV is not below 1 MeV" in messages(model)["width"]
-    forced = dark_higgs(Zp=None, X=broad, v_Phi=57.5, width="narrow")
-    assert not messages(forced)
-    assert warnings_of(forced) == ["Gamma(H1) = 0.328 GeV: a narrow line is used outside its range (below 1 MeV)"]
-    assert not warnings_of(dark_higgs())
-
-
-def test_closed_dark_channels_are_said() -> None:
-    closed = dark_higgs(Zp=Zprime(m_Zp=1.0, g_X=1e-2, Q_Phi=1.0), X=ScalarDM(m_X=1.0, lambda_PhiX=1e-4))
-    assert [text.split(":")[0] for text in warnings_of(closed)] == [
-        "H1 -> X Xbar is closed",
-        "H1 -> Z'Z' is closed",
-    ]
-    assert [m.name for m in closed.modes(INPUTS)] == ["visible"]
 
 
 # --- ALP

@@ -75,15 +75,36 @@ def uncertainties(card: Card) -> dict[str, float | None]:
             [
                 "BR(B+ -> K+ H1)",
                 "BR(B+ -> K+ inv)",
-                "Gamma(H1 -> SM)",
                 "Gamma(H1 -> Zp Zp -> invisible)",
                 "Gamma(H1 -> Zp Zp -> visible)",
+                "Gamma(H1 -> e+ e-)",
+                "Gamma(H1 -> mu+ mu-)",
+                "Gamma(H1 -> g g)",
+                "Gamma(H1 -> s sbar)",
                 "Gamma(H1)",
-                "BR(H1 -> SM)",
                 "BR(H1 -> Zp Zp -> invisible)",
                 "BR(H1 -> Zp Zp -> visible)",
+                "BR(H1 -> e+ e-)",
+                "BR(H1 -> mu+ mu-)",
+                "BR(H1 -> g g)",
+                "BR(H1 -> s sbar)",
                 "BR(H1 -> inv)",
                 "ctau(H1)",
+                "Gamma(Zp -> nu_mu nu_mu~)",
+                "Gamma(Zp -> nu_tau nu_tau~)",
+                "Gamma(Zp -> e+ e-)",
+                "BR(Zp -> inv)",
+                "ctau(Zp)",
+                "eps(0)",
+                "Delta a_mu",
+                "v_Phi",
+                "sin_theta/v_Phi",
+                "lambda_H",
+                "lambda_Phi",
+                "lambda_PhiH",
+                "Gamma(h -> H1 H1)",
+                "Gamma(h -> Zp Zp)",
+                "BR(h -> inv)",
             ],
         ),
         (STABLE, ["BR(B+ -> K+ a)", "BR(B+ -> K+ inv)", "Gamma(a)", "BR(a -> inv)"]),
@@ -109,7 +130,7 @@ def test_answers_are_finite_json(model: dict[str, Any]) -> None:
     quantities = json.loads(text)["quantities"]
     assert quantities.keys() == {quantity.name for quantity in rates(card)}
     assert all(name.isascii() and math.isfinite(entry["value"]) for name, entry in quantities.items())
-    assert {entry["unit"] for entry in quantities.values()} <= {"1", "GeV", "m"}
+    assert {entry["unit"] for entry in quantities.values()} <= {"1", "GeV", "GeV^-1", "m"}
 
 
 def test_short_lived_K0_is_half_of_the_K0() -> None:

@@ -132,12 +132,12 @@ def test_dark_higgs_table() -> None:
     middle = math.sqrt(1.687e-15 * 2.0342e-15)
     assert widths.dark_higgs_visible_width(math.sqrt(0.01 * 0.012)) == pytest.approx(middle, rel=1e-12)
     assert widths.dark_higgs_visible_width(0.06) == pytest.approx(widths.H1_to_ff(0.06, C.m_e, 1.0, C.v_EW), rel=1e-5)
-    assert widths.dark_higgs_visible_width(4.97, column="Gtot_F") > 0.0
+    assert widths.dark_higgs_visible_width(4.97, "Gtot_F") > 0.0
     for m in (0.0, 0.0099, 5.14, -1.0, math.nan):
         with pytest.raises(ValueError, match="outside the dark Higgs table"):
             widths.dark_higgs_visible_width(m)
     with pytest.raises(ValueError, match="outside the dark Higgs table"):
-        widths.dark_higgs_visible_width(0.2, column="Gtot_F")
+        widths.dark_higgs_visible_width(0.2, "Gtot_F")
 
 
 def test_loop_function_limits() -> None:
@@ -177,3 +177,60 @@ def test_kinetic_mixing_is_its_integral(q2: float) -> None:
 def test_kinetic_mixing_needs_finite_q2() -> None:
     with pytest.raises(ValueError, match="q2 must be finite"):
         loops.kinetic_mixing(math.nan, 1.0, C)
+
+
+def test_kaon_modes() -> None:
+    """s -> d: the mass and the CKM factor of kappa, the scalar current of the kaon; K_L with the real part."""
+    assert widths.kappa_sd(C.VtbVts, C) * C.m_b == pytest.approx(widths.kappa_sb(C) * C.m_s, rel=1e-14)
+    kappa = widths.kappa_sd(3.5e-4, C)
+    charged = widths.K_to_pi_H1(C.m_Kp, C.m_pip, 0.1, kappa, 1e-3, 1.0, C.m_s, C.m_d)
+    current = kappa * 1e-3 * (C.m_Kp**2 - C.m_pip**2) / (C.m_s - C.m_d)
+    p = math.sqrt((C.m_Kp**2 - (C.m_pip + 0.1) ** 2) * (C.m_Kp**2 - (C.m_pip - 0.1) ** 2)) / (2.0 * C.m_Kp)
+    assert charged == pytest.approx(current**2 * p / (32.0 * math.pi * C.m_Kp**2), rel=1e-12)
+    assert widths.K_to_pi_H1(C.m_Kp, C.m_pip, 0.36, kappa, 1e-3, 1.0, C.m_s, C.m_d) == 0.0
+
+
+def test_gluons_above_all_thresholds_and_below() -> None:
+    """One heavy quark, A = 1; light quarks decouple like m_q^2/m^2."""
+    heavy_top = Constants.named(m_t=1e5, m_b=1e-6, m_c=1e-6)
+    expected = loops.alpha_s(10.0, heavy_top) ** 2 * 1e3 / (72.0 * math.pi**3 * heavy_top.v_EW**2)
+    assert widths.H1_to_gg(10.0, 1.0, heavy_top) == pytest.approx(expected, rel=1e-6)
+    assert loops.A(0.0) == 0.0
+    assert loops.A(1e6) == pytest.approx(1.0, rel=1e-5)
+    for tau in (0.3, 0.8):
+        direct = 1.5 * (tau + (tau - 1.0) * math.asin(math.sqrt(tau)) ** 2) / tau**2
+        assert loops.A(1.0 / tau) == pytest.approx(direct, rel=1e-12)
+
+
+def test_strong_coupling() -> None:
+    assert loops.alpha_s(C.m_Z, C) == C.alpha_s_MZ
+    assert 0.2 < loops.alpha_s(5.0, C) < 0.21
+    with pytest.raises(ValueError, match="at least 1 GeV"):
+        loops.alpha_s(0.9, C)
+
+
+def test_leading_order_visible_width() -> None:
+    m = 2.0 * C.m_Bp
+    assert widths.H1_to_bb(m, 0.1, C) == 0.0
+    assert widths.H1_to_bb(90.0, 0.1, C) == pytest.approx(widths.H1_to_ff(90.0, C.m_b, 0.1, C.v_EW, 3), rel=0.01)
+    ratio = sum(widths.dark_higgs_visible_widths_LO(5.13, C).values()) / widths.dark_higgs_visible_width(5.13)
+    assert ratio == pytest.approx(1.60, abs=0.01)
+    parts = sum(widths.H1_to_ff(20.0, m_f, 1.0, C.v_EW, N) for m_f, N in ((C.m_mu, 1), (C.m_tau, 1), (C.m_c, 3)))
+    parts += widths.H1_to_bb(20.0, 1.0, C) + widths.H1_to_gg(20.0, 1.0, C)
+    assert sum(widths.dark_higgs_visible_widths_LO(20.0, C).values()) == pytest.approx(parts, rel=1e-14)
+    for outside in (1.9, 101.0, math.nan):
+        with pytest.raises(ValueError, match="outside the leading-order"):
+            sum(widths.dark_higgs_visible_widths_LO(outside, C).values())
+
+
+def test_muon_magnetic_moment_limits() -> None:
+    light, heavy = 1.0 / (8.0 * math.pi**2), C.m_mu**2 / (12.0 * math.pi**2)
+    assert loops.delta_a_mu(0.0, 1.0, C) == pytest.approx(light, rel=1e-12)
+    assert loops.delta_a_mu(1e-12, 1.0, C) == pytest.approx(light, rel=1e-10)
+    assert loops.delta_a_mu(1e3, 2.0, C) == pytest.approx(4.0 * heavy / 1e6, rel=1e-6)
+    assert loops.delta_a_mu(1e8, 1.0, C) == pytest.approx(heavy / 1e16, rel=1e-12)
+    values = [loops.delta_a_mu(m, 1.0, C) for m in (0.01, 0.05, 0.053, 0.1, 1.0)]
+    assert values == sorted(values, reverse=True)
+    for m in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="m_Zp must be finite"):
+            loops.delta_a_mu(m, 1.0, C)

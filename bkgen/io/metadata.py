@@ -81,7 +81,10 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         "br_invisible": sample.br_invisible,
         "n_expected": sample.expected_decays,
         "weight": sample.weight,
-        "modes": [_mode(index, mode) for index, mode in enumerate(sample.modes)],
+        "modes": [
+            _mode(index, mode, float(mean))
+            for index, (mode, mean) in enumerate(zip(sample.modes, sample.mode_fractions.means, strict=True))
+        ],
         "particles": particles,
         "branches": {name: str(dtype) for name, dtype in sample.branches.items()},
         "warnings": list(job.model.warnings(channel, job.inputs)),
@@ -94,17 +97,17 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
     }
 
 
-def _mode(index: int, mode: DecayMode) -> dict[str, Any]:
+def _mode(index: int, mode: DecayMode, mean: float) -> dict[str, Any]:
     names = ("d1", "d2", "d11", "d12", "d21", "d22")
     codes = dict.fromkeys(names, 0) | dict(zip(names, mode.pdg, strict=False))
     masses = dict(zip(names, mode.masses, strict=False))
     return {
         "index": index,
         "name": mode.name,
-        "branching_fraction": mode.branching_fraction,
+        "branching_fraction": mean,
+        "depends_on_q2": callable(mode.branching_fraction),
         "invisible": mode.invisible,
         "topology": mode.topology,
-        "part": mode.part,
         "pdg": codes,
         "masses": masses,
     }

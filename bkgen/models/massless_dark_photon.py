@@ -155,8 +155,8 @@ class MasslessDarkPhoton(Model):
         """Q Qbar as a pair in the continuum; gamma_D itself on the line at q2 = 0."""
         masses = (self.m_Q, self.m_Q)
         return (
-            DecayMode("Q Qbar", 1.0, True, "pair", (_Q, -_Q), masses, part="continuum"),
-            DecayMode("gamma_D", 1.0, True, "none", part="lines"),
+            DecayMode("Q Qbar", lambda q2: np.where(q2 > 0.0, 1.0, 0.0), True, "pair", (_Q, -_Q), masses),
+            DecayMode("gamma_D", lambda q2: np.where(q2 > 0.0, 0.0, 1.0), True, "none"),
         )
 
     def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
