@@ -16,7 +16,7 @@ from .dark_matter import Widths, invisible_fraction
 from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
-from .spectrum import Array
+from .spectrum import Array, Spectrum
 from .units import width_from_lifetime
 
 _ANGLE_X, _ANGLE_W = np.polynomial.legendre.leggauss(48)
@@ -36,12 +36,13 @@ def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
     if form_factors is not None:
         source += f", form factors {form_factors.name}"
     widths = card.model.widths(card.physics_inputs)
-    unseen = _remembered(_unseen_probability(card, card.physics_inputs, widths))
+    spectrum = card.model.spectrum(card.decay, card.physics_inputs)
+    unseen = _remembered(_unseen_probability(card, card.physics_inputs, widths, spectrum))
 
     def values(inputs: Inputs) -> dict[str, float]:
-        return _branching_fractions(card, inputs, unseen)
+        return _branching_fractions(card, inputs, card.model.spectrum(card.decay, inputs), unseen)
 
-    central = values(card.physics_inputs)
+    central = _branching_fractions(card, card.physics_inputs, spectrum, unseen)
     errors = form_factor_uncertainties(card, values) if uncertainties else {}
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
     return quantities + _mediator_quantities(card, widths) + _derived_quantities(card, uncertainties)
@@ -49,7 +50,8 @@ def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
 
 def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:
     """BR(B -> hadron X), and with X unseen by the detector, by name."""
-    return _branching_fractions(card, inputs, unseen_probability(card, inputs))
+    spectrum = card.model.spectrum(card.decay, inputs)
+    return _branching_fractions(card, inputs, spectrum, unseen_probability(card, inputs))
 
 
 def total_name(card: Card) -> str:
@@ -57,9 +59,10 @@ def total_name(card: Card) -> str:
     return f"BR({card.decay.name} {card.model.mediator})"
 
 
-def _branching_fractions(card: Card, inputs: Inputs, unseen: Probability | None) -> dict[str, float]:
+def _branching_fractions(
+    card: Card, inputs: Inputs, spectrum: Spectrum, unseen: Probability | None
+) -> dict[str, float]:
     channel = card.decay
-    spectrum = card.model.spectrum(channel, inputs)
     Gamma_B = width_from_lifetime(channel.tau_B(inputs.constants))
     whole = spectrum.rate() / Gamma_B
     invisible = spectrum.integral(unseen) / Gamma_B
@@ -119,11 +122,15 @@ def unseen_probability(card: Card, inputs: Inputs) -> Probability | None:
     return _unseen_probability(card, inputs, card.model.widths(inputs))
 
 
-def _unseen_probability(card: Card, inputs: Inputs, widths: Widths | None) -> Probability | None:
+def _unseen_probability(
+    card: Card, inputs: Inputs, widths: Widths | None, spectrum: Spectrum | None = None
+) -> Probability | None:
+    """As `unseen_probability`; on the lines of a spectrum without continuum the widths say all, which is quicker."""
     if widths is None or not math.isfinite(widths.ctau):
         return None
-    modes = card.model.modes(inputs)
-    if all(mode.invisible for mode in modes):
+    on_line = widths.invisible_fraction if spectrum is not None and spectrum.continuum is None else None
+    modes = card.model.modes(inputs) if on_line is None else ()
+    if all(mode.invisible for mode in modes) if on_line is None else on_line >= 1.0:
         return None
     ctau, L_det = widths.ctau, card.detector.L_det
     beam = None if card.beam == "rest" else card.beam
@@ -131,7 +138,7 @@ def _unseen_probability(card: Card, inputs: Inputs, widths: Widths | None) -> Pr
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
 
     def unseen(q2: Array) -> Array:
-        invisible = invisible_fraction(modes, q2)
+        invisible = invisible_fraction(modes, q2) if on_line is None else np.full(len(q2), on_line)
         return invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
 
     return unseen
