@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, generate, run, open.  The command line is a thin shell over it."""
+"""The public interface: load_card, rates, solve, generate, run, open.  The command line is a thin shell over it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from .results import Quantity
 
 if TYPE_CHECKING:
     from .generator import EventBatch, EventStream
+    from .inversion import Solution
 
-__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "run"]
+__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "run", "solve"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,24 @@ def load_card(card: str | Path | Mapping[str, Any]) -> Card:
     return card_from_dict(card) if isinstance(card, Mapping) else _load_card(card)
 
 
-def rates(card: Card) -> list[Quantity]:
-    """Branching fractions, widths and lifetimes at the card's point, see `bkgen.quantities.rates`."""
+def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
+    """Branching fractions, widths and lifetimes at the card's point, see `bkgen.quantities.rates`.
+
+    For many points of a model: `rates(card.with_model(m_a=1.5))`.
+    """
     from .quantities import rates
 
-    return rates(card)
+    return rates(card, uncertainties)
+
+
+def solve(card: Card, parameter: str, value: float, quantity: str = "BR") -> Solution:
+    """The model parameter for which a quantity has that value: `solve(card, "f_a", 7e-6)`, see `bkgen.inversion`.
+
+    The answer has `.parameter` (name, value, unit), `.card` at that point and `.notes`.
+    """
+    from .inversion import solve
+
+    return solve(card, parameter, value, quantity)
 
 
 def generate(card: Card, workers: int | None = None) -> EventStream:

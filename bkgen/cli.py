@@ -130,19 +130,30 @@ def check(
 def rates(
     card: CardPath,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    solve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARAM=BR:VALUE",
+            help="Solve for a model parameter: the value that gives this branching fraction, or other quantity.",
+        ),
+    ] = None,
 ) -> None:
     """Branching fractions, widths and lifetimes of a card, without generating events.
 
-    Example: bkgen rates cards/dark_higgs.yaml --json
+    Examples: bkgen rates cards/dark_higgs.yaml --json, bkgen rates cards/alp.yaml --solve f_a=BR:7e-6,
+    bkgen rates cards/dark_higgs.yaml --solve "sin_theta=BR(B+ -> K+ inv):1.8e-5"
     """
     from . import api
     from .results import answer, show_quantities
 
     job = api.load_card(card)
-    quantities = api.rates(job)
-    show_warnings(job.warnings)
+    solution = None if solve is None else api.solve(job, *_wanted(solve))
+    job = job if solution is None else solution.card
+    quantities = api.rates(job) if solution is None else [solution.parameter, *api.rates(job)]
+    warned = [*job.warnings, *(() if solution is None else solution.notes)]
+    show_warnings(warned)
     if as_json:
-        print_json(answer("rates", job.resolved(), quantities, job.warnings, job.physics_inputs.sha256))
+        print_json(answer("rates", job.resolved(), quantities, warned, job.physics_inputs.sha256))
     else:
         show_quantities(quantities)
 
@@ -191,6 +202,19 @@ def main() -> None:
     warnings.showwarning = _show_python_warning
     add_plugins(app)
     app(prog_name="bkgen")
+
+
+def _wanted(text: str) -> tuple[str, float, str]:
+    """Parameter, value and quantity of PARAM=QUANTITY:VALUE."""
+    parameter, equals, rest = text.partition("=")
+    quantity, colon, value = rest.rpartition(":")
+    form = "must be PARAM=BR:VALUE, e.g. f_a=BR:7e-6, or another quantity in the place of BR"
+    if not (equals and colon and parameter.strip() and quantity.strip()):
+        raise InputError(Problem(("--solve",), form, text))
+    try:
+        return parameter.strip(), float(value), quantity.strip()
+    except ValueError:
+        raise InputError(Problem(("--solve",), f"{value.strip()!r} is not a number; {form}", text)) from None
 
 
 def _number(text: str | None) -> int | float | str | None:

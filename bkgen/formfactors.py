@@ -92,7 +92,8 @@ class FormFactorSet:
             )
         x = np.asarray(q2, dtype=np.float64)
         limit = self.q2_limit(form_factor)
-        if not np.all(np.isfinite(x) & (x < limit)):
+        valid = -math.inf < q2 < limit if isinstance(q2, float) else np.all(np.isfinite(x) & (x < limit))
+        if not valid:
             regular = f"; {_DERIVED[form_factor][1]} is regular there" if form_factor in _DERIVED else ""
             raise ValueError(f"{form_factor} of {self.name} needs finite q2 < {limit:.6g} GeV^2, got {q2}{regular}")
         result = self._evaluate(form_factor, x)
@@ -201,7 +202,11 @@ class FormFactorSet:
         shift = np.asarray(vector, dtype=np.float64)
         if shift.shape != (len(self.parameters),) or not np.isfinite(shift).all():
             raise ValueError(f"{self.name} needs a finite shift of {len(self.parameters)} parameters")
-        return replace(self, central=tuple((np.asarray(self.central) + shift).tolist()))
+        shifted = object.__new__(FormFactorSet)  # the checks of a new set were passed by this one
+        for name in self.__slots__:
+            object.__setattr__(shifted, name, getattr(self, name))
+        object.__setattr__(shifted, "central", tuple((np.asarray(self.central) + shift).tolist()))
+        return shifted
 
     def sample(self, rng: np.random.Generator, n: int) -> FloatArray:
         """``n`` normally distributed shifts of the parameters, (n, n_par), for use with ``shifted``.

@@ -5,6 +5,7 @@ Sources: PDG review "Kinematics"; q2_rec as in Belle II arXiv:2311.14647.
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar, cast, overload
 
 import numpy as np
@@ -42,6 +43,11 @@ def kallen_sqrt(
     a negative or non-finite mass always raises ValueError.
     """
     # Taking the heavier mass off first makes the energy release exact near threshold.
+    if isinstance(M, float) and isinstance(m1, float) and isinstance(m2, float):  # the same without arrays
+        heavy, light = (m1, m2) if m1 > m2 else (m2, m1)
+        Q = M - heavy - light
+        if math.isfinite(Q) and light >= 0.0 and (allow_closed or Q >= 0.0):
+            return math.sqrt(Q * (M + m1 + m2) * (M - m1 + m2) * (M + m1 - m2)) if Q > 0.0 else 0.0
     release = M - np.maximum(m1, m2) - np.minimum(m1, m2)
     valid = np.isfinite(release) & (np.minimum(m1, m2) >= 0.0) & (allow_closed | (release >= 0.0))
     if not np.all(valid):

@@ -12,48 +12,79 @@ from numpy.typing import NDArray
 
 from .card import Card
 from .channels import Channel
-from .dark_matter import invisible_fraction
+from .dark_matter import Widths, invisible_fraction
 from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
-from .spectrum import Array
+from .spectrum import Array, Spectrum
 from .units import width_from_lifetime
 
-_ANGLE_NODES = 48
+_ANGLE_X, _ANGLE_W = np.polynomial.legendre.leggauss(48)
+
+Probability = Callable[[Array], Array]
+"""Mean p_invisible at q2 (n,) [GeV^2]."""
 
 
-def rates(card: Card) -> list[Quantity]:
-    """Branching fractions of the channel, then widths, invisible fraction and ctau of the mediator, then `derived`.
+def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
+    """Branching fractions of the channel, then widths, branching fractions and ctau of the mediator, then `derived`.
 
     Uncertainties are those of the form factors, propagated linearly along the principal axes of their covariance;
-    widths of the mediator do not depend on them.
+    widths of the mediator do not depend on them.  Without `uncertainties` the values are the same, but faster.
     """
     source = card.model.describe_name()
     form_factors = _form_factors(card)
     if form_factors is not None:
         source += f", form factors {form_factors.name}"
-    central = branching_fractions(card, card.physics_inputs)
-    errors = form_factor_uncertainties(card, lambda varied: branching_fractions(card, varied))
+    widths = card.model.widths(card.physics_inputs)
+    spectrum = card.model.spectrum(card.decay, card.physics_inputs)
+    unseen = _remembered(_unseen_probability(card, card.physics_inputs, widths, spectrum))
+
+    def values(inputs: Inputs) -> dict[str, float]:
+        return _branching_fractions(card, inputs, card.model.spectrum(card.decay, inputs), unseen)
+
+    central = _branching_fractions(card, card.physics_inputs, spectrum, unseen)
+    errors = form_factor_uncertainties(card, values) if uncertainties else {}
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
-    return quantities + _mediator_quantities(card) + _derived_quantities(card)
+    return quantities + _mediator_quantities(card, widths) + _derived_quantities(card, uncertainties)
 
 
 def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:
     """BR(B -> hadron X), and with X unseen by the detector, by name."""
+    spectrum = card.model.spectrum(card.decay, inputs)
+    return _branching_fractions(card, inputs, spectrum, unseen_probability(card, inputs))
+
+
+def total_name(card: Card) -> str:
+    """Name of the branching fraction of the card's channel, whatever X does: BR(B+ -> K+ a)."""
+    return f"BR({card.decay.name} {card.model.mediator})"
+
+
+def _branching_fractions(
+    card: Card, inputs: Inputs, spectrum: Spectrum, unseen: Probability | None
+) -> dict[str, float]:
     channel = card.decay
-    spectrum = card.model.spectrum(channel, inputs)
     Gamma_B = width_from_lifetime(channel.tau_B(inputs.constants))
     whole = spectrum.rate() / Gamma_B
-    unseen = spectrum.bin_integrals(_whole_range(spectrum.q2_range), unseen_probability(card, inputs))[0] / Gamma_B
-    values = {f"BR({channel.name} {card.model.mediator})": whole, f"BR({channel.name} inv)": float(unseen)}
+    invisible = spectrum.integral(unseen) / Gamma_B
+    values = {total_name(card): whole, f"BR({channel.name} inv)": invisible}
     if channel.name == "B0 -> K0":  # a K0 is a K_S half of the time
-        values["BR(B0 -> K_S inv)"] = 0.5 * float(unseen)
+        values["BR(B0 -> K_S inv)"] = 0.5 * invisible
     return values
 
 
-def _whole_range(q2_range: tuple[float, float]) -> tuple[float, float]:
-    lower, upper = q2_range
-    return lower - 1.0, upper + 1.0
+def _remembered(function: Probability | None) -> Probability | None:
+    """The function with its values kept: shifted form factors ask for the same q2 again."""
+    if function is None:
+        return None
+    known: dict[bytes, Array] = {}
+
+    def value(q2: Array) -> Array:
+        key = q2.tobytes()
+        if key not in known:
+            known[key] = function(q2)
+        return known[key]
+
+    return value
 
 
 def form_factor_uncertainties(card: Card, values: Callable[[Inputs], dict[str, float]]) -> dict[str, float]:
@@ -86,10 +117,20 @@ def invisible_branching(card: Card, edges: NDArray[np.float64], inputs: Inputs |
     return spectrum.bin_integrals(edges, unseen_probability(card, inputs)) / Gamma_B
 
 
-def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] | None:
+def unseen_probability(card: Card, inputs: Inputs) -> Probability | None:
     """Mean p_invisible as a function of q2, or None where X is never seen."""
-    widths, modes = card.model.widths(inputs), card.model.modes(inputs)
-    if widths is None or not math.isfinite(widths.ctau) or all(mode.invisible for mode in modes):
+    return _unseen_probability(card, inputs, card.model.widths(inputs))
+
+
+def _unseen_probability(
+    card: Card, inputs: Inputs, widths: Widths | None, spectrum: Spectrum | None = None
+) -> Probability | None:
+    """As `unseen_probability`; on the lines of a spectrum without continuum the widths say all, which is quicker."""
+    if widths is None or not math.isfinite(widths.ctau):
+        return None
+    on_line = widths.invisible_fraction if spectrum is not None and spectrum.continuum is None else None
+    modes = card.model.modes(inputs) if on_line is None else ()
+    if all(mode.invisible for mode in modes) if on_line is None else on_line >= 1.0:
         return None
     ctau, L_det = widths.ctau, card.detector.L_det
     beam = None if card.beam == "rest" else card.beam
@@ -97,7 +138,7 @@ def unseen_probability(card: Card, inputs: Inputs) -> Callable[[Array], Array] |
     boost = (0.0, 0.0, 0.0) if beam is None else beam.boost
 
     def unseen(q2: Array) -> Array:
-        invisible = invisible_fraction(modes, q2)
+        invisible = invisible_fraction(modes, q2) if on_line is None else np.full(len(q2), on_line)
         return invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
 
     return unseen
@@ -128,8 +169,7 @@ def mean_survival(
     m_X = np.sqrt(q2)[:, None, None]
     k = two_body_momentum(m_B, m_H, m_X)
     E_X = np.sqrt(k**2 + m_X**2)
-    x, w = np.polynomial.legendre.leggauss(_ANGLE_NODES)
-    along_B, along_boost = x[:, None], x[None, :]
+    along_B, along_boost = _ANGLE_X[:, None], _ANGLE_X[None, :]
     p_B = 0.0 if sqrt_s is None else p_B_upsilon4S(sqrt_s, m_B)
     E_B = math.sqrt(m_B**2 + p_B**2)
     E = (E_B * E_X + p_B * k * along_B) / m_B
@@ -142,15 +182,14 @@ def mean_survival(
     p_lab = np.sqrt(np.maximum(E_lab**2 - m_X**2, 0.0))
     with np.errstate(divide="ignore"):
         survival = np.exp(-L_det * m_X / (p_lab * ctau))
-    return np.asarray(np.einsum("nij,i,j->n", survival * (1.0 - correlation), 0.5 * w, 0.5 * w))
+    return np.asarray(np.einsum("nij,i,j->n", survival * (1.0 - correlation), 0.5 * _ANGLE_W, 0.5 * _ANGLE_W))
 
 
 def _P2(x: Array | float) -> Array:
     return np.asarray(1.5 * np.square(x) - 0.5)
 
 
-def _mediator_quantities(card: Card) -> list[Quantity]:
-    widths = card.model.widths(card.physics_inputs)
+def _mediator_quantities(card: Card, widths: Widths | None) -> list[Quantity]:
     if widths is None:
         return []
     X, source = widths.name, card.model.describe_name()
@@ -158,18 +197,23 @@ def _mediator_quantities(card: Card) -> list[Quantity]:
         Quantity(f"Gamma({X} -> {name})", width, "GeV", None, source) for name, width in widths.partial.items()
     ]
     quantities.append(Quantity(f"Gamma({X})", widths.total, "GeV", None, source))
+    if widths.total > 0.0:
+        quantities += [
+            Quantity(f"BR({X} -> {name})", width / widths.total, "1", None, source)
+            for name, width in widths.partial.items()
+        ]
     quantities.append(Quantity(f"BR({X} -> inv)", widths.invisible_fraction, "1", None, source))
     if math.isfinite(widths.ctau):
         quantities.append(Quantity(f"ctau({X})", widths.ctau, "m", None, source))
     return quantities
 
 
-def _derived_quantities(card: Card) -> list[Quantity]:
+def _derived_quantities(card: Card, uncertainties: bool) -> list[Quantity]:
     """What the model derives, with form-factor uncertainties where it gives none."""
 
     def values(inputs: Inputs) -> dict[str, float]:
         return {q.name: float(q.value) for q in card.model.derived(card.decay, inputs) if isinstance(q.value, float)}
 
     derived = card.model.derived(card.decay, card.physics_inputs)
-    errors = form_factor_uncertainties(card, values) if derived else {}
+    errors = form_factor_uncertainties(card, values) if derived and uncertainties else {}
     return [q if q.uncertainty is not None else replace(q, uncertainty=errors.get(q.name) or None) for q in derived]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -64,7 +65,9 @@ def angular_functions(c: Array, c_K: Array | None = None, phi: Array | None = No
 def isotropic(width: ArrayLike) -> Array:
     """Coefficients (..., 3) of a flat cos(theta) distribution with that width."""
     w = np.asarray(width, dtype=np.float64)
-    return np.stack([0.5 * w, np.zeros_like(w), np.zeros_like(w)], axis=-1)
+    coefficients = np.zeros((*w.shape, 3))
+    coefficients[..., 0] = 0.5 * w
+    return coefficients
 
 
 def longitudinal(width: ArrayLike) -> Array:
@@ -86,6 +89,9 @@ def transverse(width: ArrayLike) -> Array:
 def _negative_angles(coefficients: Array) -> NDArray[np.bool_]:
     """(...,) whether the density in cos(theta) is negative somewhere, for K, or for transverse or longitudinal K*."""
     g = coefficients
+    flat = 1 if g.shape[-1] == 3 else 2
+    if not g[..., flat:].any():
+        return np.asarray((g[..., :flat] < 0.0).any(axis=-1))
     if g.shape[-1] == 3:
         return _negative_quadratic(g[..., 0], g[..., 1], g[..., 2])
     transverse = _negative_quadratic(g[..., 0] - g[..., 2], g[..., 7], 2.0 * g[..., 2])
@@ -115,6 +121,10 @@ class Line:
 
     def rate(self) -> float:
         """Width [GeV]."""
+        return self._rate
+
+    @cached_property
+    def _rate(self) -> float:
         return float(integrated(self.coefficients))
 
 
@@ -327,6 +337,15 @@ class Spectrum:
     def rate(self) -> float:
         """Total width [GeV]."""
         return sum(line.rate() for line in self.lines) + (self.continuum.rate if self.continuum else 0.0)
+
+    def integral(self, weight: Density | None = None) -> float:
+        """Total width [GeV] with an optional weight, a function of q2, e.g. the mean invisible probability."""
+        total = 0.0
+        if self.continuum is not None:
+            total += float(self.continuum.bin_integrals(self.continuum.nodes[[0, -1]], weight)[0])
+        for line in self.lines:
+            total += line.rate() * (1.0 if weight is None else float(weight(np.array([line.q2]))[0]))
+        return total
 
     def pdf(self, q2: ArrayLike) -> Array:
         """(1/Gamma) dGamma/dq2 [GeV^-2] of the continuum; lines are not part of it."""

@@ -303,7 +303,8 @@ def a_to_ff(m_a: Real, m_f: float, C_f: float, f_a: float, N_c: int = 1) -> Real
     For L = (d_mu a/2 f_a) C_f fbar gamma^mu gamma5 f.
     """
     _require_positive(f_a=f_a)
-    return N_c * (C_f * m_f / f_a) ** 2 * m_a * beta(m_a, m_f) / (8.0 * math.pi)
+    coupling = C_f * m_f / f_a
+    return N_c * (coupling * coupling) * m_a * beta(m_a, m_f) / (8.0 * math.pi)
 
 
 def a_to_chichi(m_a: Real, m_chi: float, C_chi: float, f_a: float, majorana: bool = False) -> Real:
@@ -328,7 +329,8 @@ def a_to_gammagamma(m_a: Real, C_gamma: complex, f_a: float, alpha: float) -> Re
     """a -> gamma gamma: |C_gamma|^2 alpha^2 m_a^3/(64 pi^3 f_a^2).  Source: arXiv:2502.04900."""
     _require_positive(f_a=f_a)
     _require_mass("m_a", m_a)
-    return (abs(C_gamma) * alpha / f_a) ** 2 / (64.0 * math.pi**3) * m_a * m_a * m_a
+    coupling = abs(C_gamma) * alpha / f_a
+    return coupling * coupling / (64.0 * math.pi**3) * m_a * m_a * m_a
 
 
 # --- Z' of U(1)_Lmu-Ltau --------------------------------------------------------------------------
@@ -398,7 +400,8 @@ def _top_loop(m_q: float, V: float, constants: Constants) -> float:
 
 def _alp_scale(m_B: float, C: complex, f_a: float) -> float:
     _require_positive(m_B=m_B, f_a=f_a)
-    return m_B**3 * (abs(C) / f_a) ** 2 / (64.0 * math.pi)
+    coupling = abs(C) / f_a
+    return m_B**3 * (coupling * coupling) / (64.0 * math.pi)
 
 
 def _ZpZp_scale(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
@@ -413,6 +416,8 @@ def _require_positive(**values: float) -> None:
 
 
 def _require_mass(name: str, m: float | FloatArray) -> None:
+    if isinstance(m, float) and 0.0 < m < math.inf:
+        return
     if not np.all(np.isfinite(m) & (np.asarray(m) > 0.0)):
         raise ValueError(f"{name} must be finite and positive, got {m}")
 

@@ -142,7 +142,7 @@ def test_impossible_workers(workers: int) -> None:
 
 def test_point_without_events() -> None:
     """A rate of zero cannot be generated and says so."""
-    card = api.load_card({**SM, "model": {**ALP["model"], "f_a": 1e200}})
+    card = api.load_card({**SM, "model": {"name": "continuum", "branching_fraction": 1e-320}})
     with pytest.raises(RunError, match="nothing to generate"):
         api.generate(card)
 

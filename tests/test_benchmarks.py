@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, kernel, memory, root_output
+from benchmarks import common, kernel, memory, points, root_output
 
 
 def test_kernel() -> None:
@@ -29,6 +29,13 @@ def test_memory() -> None:
     """A small run stays below the limit."""
     rows = memory.measure(null_events=10**6, root_events=10**5)
     assert all(row.met for row in rows)
+
+
+def test_points() -> None:
+    """A hundred points of each model, scaled to ten thousand."""
+    rows = points.measure(points=points.POINTS // 100)
+    assert len(rows) == len(points.MASSES) + 1
+    assert all(row.measured > 0.0 for row in rows)
 
 
 @pytest.mark.parametrize(("ratio", "met"), [(0.5, True), (2.0, False)])

@@ -165,9 +165,9 @@ def test_branches_are_fixed_by_the_card(data: dict[str, Any], extra: list[str], 
 
 
 def test_daughters_that_do_not_exist_are_zero(two_chunks: tuple[Path, Card]) -> None:
-    """The visible mode of the ALP has no daughters: four zeros, and PDG code 0 in the table of modes."""
+    """The hadronic mode of the ALP has no daughters: four zeros, and PDG code 0 in the table of modes."""
     events = api.open(two_chunks[0])
-    pair, visible = events.metadata["modes"]
+    pair, _, visible = events.metadata["modes"]
     absent = events.columns["mode"] == visible["index"]
     assert 0.0 < absent.mean() < 1.0
     for name in fours("d1", "d2"):

@@ -295,7 +295,7 @@ def test_alp_dark_matter_codes() -> None:
     assert mode(POINTS["ALP"], "chi chibar").pdg == (52, -52)
     assert mode(POINTS["ALP, Majorana"], "chi chibar").pdg == (52, 52)
     assert [m.name for m in POINTS["ALP, stable"].modes(INPUTS)] == ["stable"]
-    assert [m.name for m in POINTS["ALP, visible"].modes(INPUTS)] == ["visible"]
+    assert [m.name for m in POINTS["ALP, visible"].modes(INPUTS)] == ["gamma gamma", "hadrons"]
 
 
 def test_stable_alp() -> None:
@@ -308,7 +308,7 @@ def test_stable_alp() -> None:
     [
         ({"m_a": 4.79}, "m_a", "must be below m_B - m_K = 4.78573 GeV in B+ -> K+"),
         ({"C_chi": 1.0}, "m_chi", "required with C_chi"),
-        ({"C_q": 0.0}, "C_V_sb", "vanishes for a zero vector coupling"),
+        ({"C_q": 0.0}, "C_V_sb", "vanishes for a zero vector coupling; give C_V_sb or C_q"),
         ({"C_V_sb": 0.0}, "C_V_sb", "vanishes for a zero vector coupling"),
     ],
 )

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from .. import widths
-from ..channels import Channel
+from ..channels import CHANNELS, Channel
 from ..dark_matter import DecayMode, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
 from ..loops import C_G_eff, C_gamma_eff
-from ..spectrum import Spectrum, isotropic
+from ..spectrum import Spectrum, isotropic, longitudinal
 from .base import Model, parameter
 
 _PERTURBATIVE_FROM = 1.5  # GeV, below it the quark and gluon widths are not meaningful (arXiv:2502.04900)
-_MEDIATOR, _CHI = 54, 52  # PDG codes of a spin-0 mediator and of spin-1/2 dark matter
+_NARROW_BELOW = 1e-3  # GeV, above it a line in q2 is not a good approximation
+_MEDIATOR, _CHI, _PHOTON = 54, 52, 22  # PDG codes of a spin-0 mediator, of spin-1/2 dark matter, of the photon
+_LEPTONS = {"e": 11, "mu": 13, "tau": 15}
+_QUARKS = ("u", "d", "s", "c", "b")
 _INVISIBLE = "chi chibar"
+_HADRONS = "hadrons"
 
 
 class ALP(Model):
     """Axion-like particle a with couplings d_mu a/(2 f_a) fbar gamma^mu (C^V + C^A gamma5) f, and dark matter chi.
 
-    a decays to chi chibar (invisible) and to gluons, quarks, leptons and photons (seen, unless a leaves the detector).
-    Source: arXiv:2502.04900 eqs. (3)-(19), with the corrected two-body rate at q2 = m_a^2.
+    C^V_sb drives B -> K a, C^A_sb drives B -> K* a and Bs -> phi a with a longitudinal K* or phi.  a decays to
+    chi chibar (invisible) and to gluons, quarks, leptons and photons (seen, unless a leaves the detector).
+    Source: arXiv:2502.04900 eqs. (3)-(19), with form factors at q2 = m_a^2 and the mass of the K* in eq. (9).
     """
 
-    channels: ClassVar[tuple[str, ...]] = ("B+ -> K+", "B0 -> K0")
+    channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
     mediator: ClassVar[str] = "a"
 
     name: Literal["alp"]
@@ -48,32 +54,51 @@ class ALP(Model):
         """C^V_sb, which drives B -> K a."""
         return self.C_q if self.C_V_sb is None else self.C_V_sb
 
+    @property
+    def sb_axial(self) -> float:
+        """C^A_sb, which drives B -> K* a and Bs -> phi a."""
+        return self.C_q if self.C_A_sb is None else self.C_A_sb
+
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
-        """Thresholds and couplings that must come together."""
+        """Thresholds, couplings that must come together, and widths that are numbers."""
         yield from super().check(channel, inputs)
+        hadron = {"K": "K", "Kst": "K*", "phi": "phi"}[channel.prefix]
         limit = channel.m_B(inputs.constants) - channel.m_H(inputs.constants)
+        kind, key, coupling = ("vector", "C_V_sb", self.sb_vector)
+        if channel.spin == 1:
+            kind, key, coupling = ("axial", "C_A_sb", self.sb_axial)
         if self.m_a >= limit:
-            yield Problem(("m_a",), f"must be below m_B - m_K = {limit:.5f} GeV in {channel.name}", self.m_a)
+            yield Problem(("m_a",), f"must be below m_B - m_{hadron} = {limit:.5f} GeV in {channel.name}", self.m_a)
+        elif coupling == 0.0:
+            message = f"B -> {hadron} a vanishes for a zero {kind} coupling; give {key} or C_q"
+            yield Problem((key,), message, coupling)
+        elif not (0.0 < self._width(channel, inputs) < math.inf and math.isfinite(self.widths(inputs).total)):
+            yield Problem(("f_a",), f"these couplings give no finite rate in {channel.name}", self.f_a)
         if self.C_chi != 0.0 and self.m_chi is None:
             yield Problem(("m_chi",), "required with C_chi")
-        if self.sb_vector == 0.0:
-            yield Problem(
-                ("C_V_sb",), "B -> K a vanishes for a zero vector coupling; give C_V_sb or C_q", self.sb_vector
-            )
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
-        """Perturbative hadronic widths below 1.5 GeV; a dark-matter channel that is closed."""
+        """Perturbative hadronic widths below 1.5 GeV; a dark-matter channel that is closed; a line that is broad."""
         if self.m_a < _PERTURBATIVE_FROM and (self.C_q != 0.0 or self.C_G_UV != 0.0):
             yield f"m_a = {self.m_a} GeV: perturbative quark and gluon widths are not reliable below 1.5 GeV"
         if self.C_chi != 0.0 and self.m_chi is not None and self.m_a <= 2.0 * self.m_chi:
             yield f"a -> chi chibar is closed: m_a = {self.m_a} GeV is not above 2 m_chi"
+        total = self.widths(inputs).total
+        if total >= _NARROW_BELOW:
+            yield f"Gamma(a) = {total:.3g} GeV: a narrow line is used outside its range (below 1 MeV)"
+
+    def _width(self, channel: Channel, inputs: Inputs) -> float:
+        """Width of B -> hadron a [GeV]."""
+        m_B, m_H = channel.m_B(inputs.constants), channel.m_H(inputs.constants)
+        form_factors, q2 = inputs.form_factor(channel.transition), self.m_a**2
+        if channel.spin == 0:
+            return widths.B_to_K_alp(m_B, m_H, self.m_a, self.sb_vector, self.f_a, form_factors.f_0(q2))
+        return widths.B_to_V_alp(m_B, m_H, self.m_a, self.sb_axial, self.f_a, form_factors.A_0(q2))
 
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
-        """A narrow line at m_a; B -> K a is isotropic."""
-        c = inputs.constants
-        f_0 = inputs.form_factor(channel.transition).f_0(self.m_a**2)
-        width = widths.B_to_K_alp(channel.m_B(c), channel.m_H(c), self.m_a, self.sb_vector, self.f_a, f_0)
-        return Spectrum.from_line(self.m_a, isotropic(width))
+        """A narrow line at m_a; its decay is isotropic, and a K* or phi is longitudinal."""
+        width = self._width(channel, inputs)
+        return Spectrum.from_line(self.m_a, isotropic(width) if channel.spin == 0 else longitudinal(width))
 
     def widths(self, inputs: Inputs) -> Widths:
         """Partial widths of the ALP [GeV], arXiv:2502.04900 eqs. (12)-(16)."""
@@ -84,9 +109,9 @@ class ALP(Model):
             "g g": widths.a_to_gg(m_a, C_G, f_a, self.alpha_s),
             "gamma gamma": widths.a_to_gammagamma(m_a, C_gamma, f_a, c.alpha_0),
         }
-        for name in ("u", "d", "s", "c", "b"):
+        for name in _QUARKS:
             partial[f"{name} {name}bar"] = widths.a_to_ff(m_a, getattr(c, f"m_{name}"), self.C_q, f_a, N_c=3)
-        for name in ("e", "mu", "tau"):
+        for name in _LEPTONS:
             partial[f"{name}+ {name}-"] = widths.a_to_ff(m_a, getattr(c, f"m_{name}"), self.C_l, f_a)
         if self.m_chi is not None:
             partial[_INVISIBLE] = widths.a_to_chichi(m_a, self.m_chi, self.C_chi, f_a, self.majorana)
@@ -94,15 +119,20 @@ class ALP(Model):
         return Widths(self.mediator, _MEDIATOR, m_a, open_channels, frozenset({_INVISIBLE}))
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
-        """chi chibar as a pair; everything else as one visible mode without daughters."""
-        w = self.widths(inputs)
+        """chi chibar, photons and leptons as pairs; gluons and quarks as one visible mode without daughters."""
+        w, c = self.widths(inputs), inputs.constants
         if w.total == 0.0:
             return (DecayMode("stable", 1.0, True, "none"),)
-        invisible = w.invisible_fraction
-        modes = []
-        if invisible > 0.0 and self.m_chi is not None:
-            codes = (_CHI, _CHI if self.majorana else -_CHI)
-            modes.append(DecayMode(_INVISIBLE, invisible, True, "pair", codes, (self.m_chi, self.m_chi)))
-        if invisible < 1.0:
-            modes.append(DecayMode("visible", 1.0 - invisible, False, "none"))
+        pairs: dict[str, tuple[tuple[int, int], float]] = {"gamma gamma": ((_PHOTON, _PHOTON), 0.0)}
+        pairs |= {f"{name}+ {name}-": ((code, -code), getattr(c, f"m_{name}")) for name, code in _LEPTONS.items()}
+        if self.m_chi is not None:
+            pairs = {_INVISIBLE: ((_CHI, _CHI if self.majorana else -_CHI), self.m_chi), **pairs}
+        modes = [
+            DecayMode(name, w.partial[name] / w.total, name == _INVISIBLE, "pair", codes, (mass, mass))
+            for name, (codes, mass) in pairs.items()
+            if name in w.partial
+        ]
+        hadrons = sum(width for name, width in w.partial.items() if name not in pairs)
+        if hadrons > 0.0:
+            modes.append(DecayMode(_HADRONS, hadrons / w.total, False, "none"))
         return tuple(modes)
