@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +19,8 @@ from .spectrum import Array, Spectrum
 from .units import width_from_lifetime
 
 _ANGLE_X, _ANGLE_W = np.polynomial.legendre.leggauss(48)
+
+_LARGEST_EXPONENT = 745.0  # exp(-x) is 0 beyond
 
 Probability = Callable[[Array], Array]
 """Mean p_invisible at q2 (n,) [GeV^2]."""
@@ -40,12 +41,14 @@ def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
     unseen = _remembered(_unseen_probability(card, card.physics_inputs, widths, spectrum))
 
     def values(inputs: Inputs) -> dict[str, float]:
-        return _branching_fractions(card, inputs, card.model.spectrum(card.decay, inputs), unseen)
+        named = _branching_fractions(card, inputs, card.model.spectrum(card.decay, inputs), unseen)
+        return named | card.model.further_rates(card.decay, inputs)
 
     central = _branching_fractions(card, card.physics_inputs, spectrum, unseen)
+    central |= card.model.further_rates(card.decay, card.physics_inputs)
     errors = form_factor_uncertainties(card, values) if uncertainties else {}
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
-    return quantities + _mediator_quantities(card, widths) + _derived_quantities(card, uncertainties)
+    return [*quantities, *_mediator_quantities(card, widths), *card.model.derived(card.physics_inputs)]
 
 
 def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:
@@ -166,6 +169,8 @@ def mean_survival(
     """
     constants = inputs.constants
     m_B, m_H = channel.m_B(constants), channel.m_H(constants)
+    if _stays_inside(q2, m_B, ctau, L_det, sqrt_s, boost):
+        return np.zeros_like(q2)
     m_X = np.sqrt(q2)[:, None, None]
     k = two_body_momentum(m_B, m_H, m_X)
     E_X = np.sqrt(k**2 + m_X**2)
@@ -183,6 +188,15 @@ def mean_survival(
     with np.errstate(divide="ignore"):
         survival = np.exp(-L_det * m_X / (p_lab * ctau))
     return np.asarray(np.einsum("nij,i,j->n", survival * (1.0 - correlation), 0.5 * _ANGLE_W, 0.5 * _ANGLE_W))
+
+
+def _stays_inside(
+    q2: Array, m_B: float, ctau: float, L_det: float, sqrt_s: float | None, boost: tuple[float, float, float]
+) -> bool:
+    """Whether exp(-L_det/(beta gamma ctau)) underflows for any X: beta gamma is below E_B/m_X, boosted."""
+    beta_gamma = math.hypot(*boost)
+    E_lab = (math.hypot(1.0, beta_gamma) + beta_gamma) * max(m_B, sqrt_s or 0.0)
+    return bool(L_det > _LARGEST_EXPONENT * ctau * E_lab / math.sqrt(max(float(np.min(q2)), 1e-300)))
 
 
 def _P2(x: Array | float) -> Array:
@@ -206,14 +220,3 @@ def _mediator_quantities(card: Card, widths: Widths | None) -> list[Quantity]:
     if math.isfinite(widths.ctau):
         quantities.append(Quantity(f"ctau({X})", widths.ctau, "m", None, source))
     return quantities
-
-
-def _derived_quantities(card: Card, uncertainties: bool) -> list[Quantity]:
-    """What the model derives, with form-factor uncertainties where it gives none."""
-
-    def values(inputs: Inputs) -> dict[str, float]:
-        return {q.name: float(q.value) for q in card.model.derived(card.decay, inputs) if isinstance(q.value, float)}
-
-    derived = card.model.derived(card.decay, card.physics_inputs)
-    errors = form_factor_uncertainties(card, values) if derived and uncertainties else {}
-    return [q if q.uncertainty is not None else replace(q, uncertainty=errors.get(q.name) or None) for q in derived]

@@ -64,8 +64,8 @@ def model(**changes: Any) -> MasslessDarkPhoton:
 
 def BR(decay: Channel, inputs: Inputs, **changes: Any) -> dict[str, float]:
     """Branching fractions by the name of the invisible system."""
-    found = model(**changes).derived(decay, inputs)
-    return {q.name.removeprefix(f"BR({decay.name} ").removesuffix(")"): float(q.value) for q in found}
+    found = model(**changes).further_rates(decay, inputs)
+    return {name.removeprefix(f"BR({decay.name} ").removesuffix(")"): value for name, value in found.items()}
 
 
 def pairs(**changes: Any) -> float:

@@ -92,11 +92,12 @@ class Model(Block, ABC):
         """Why events of this point cannot be generated although its rate is known, or None."""
         return None
 
-    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
-        """Further named results of this point, numbers that `rates` shows after those of the mediator.
+    def further_rates(self, channel: Channel, inputs: Inputs) -> dict[str, float]:
+        """Branching fractions by name, beside those of the whole spectrum; form factors make them uncertain."""
+        return {}
 
-        Where `uncertainty` is None, `rates` adds that of the form factors of the channel.
-        """
+    def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
+        """Further named results of this point that do not depend on form factors; `rates` shows them last."""
         return ()
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import higgs_sector, self_energies, widths
 from ..channels import CHANNELS, Channel, channel
@@ -354,30 +353,24 @@ class DarkHiggs(Model):
 
     # --- what follows from the same parameters
 
-    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
-        """Rates of dark pairs, kaon decays, the Z', the scalar potential and invisible decays of the Higgs boson."""
-        values = (
-            *self._pair_rates(channel, inputs),
-            *self._kaon_decays(inputs),
-            *self._Zp_numbers(inputs),
-            *self._higgs_numbers(inputs),
-        )
-        return tuple(Quantity(name, value, unit, None, self.describe_name()) for name, value, unit in values)
-
-    def _pair_rates(self, channel: Channel, inputs: Inputs) -> Iterator[Named]:
+    def further_rates(self, channel: Channel, inputs: Inputs) -> dict[str, float]:
         """Branching fraction of each dark pair through virtual H1."""
-        spectrum, total = self.spectrum(channel, inputs), width_from_lifetime(channel.tau_B(inputs.constants))
-        if spectrum.continuum is None:
-            return
-        edges = spectrum.continuum.nodes[[0, -1]]
-        for pair in self.virtual_pairs(channel, inputs):
-            share = self._fraction(inputs, 0.0, pair)
-            weight = share if callable(share) else None
-            yield (
-                f"BR({channel.name} {pair.name})",
-                float(spectrum.continuum.bin_integrals(edges, weight)[0]) / total,
-                "1",
-            )
+        pairs = self.virtual_pairs(channel, inputs)
+        continuum = self.spectrum(channel, inputs).continuum if pairs else None
+        if continuum is None:
+            return {}
+        total, edges = width_from_lifetime(channel.tau_B(inputs.constants)), continuum.nodes[[0, -1]]
+        fractions, rates = self._fractions(inputs), {}
+        for pair in pairs:
+            share = fractions.of(0.0, pair)
+            width = float(continuum.bin_integrals(edges, share if callable(share) else None)[0])
+            rates[f"BR({channel.name} {pair.name})"] = width / total
+        return rates
+
+    def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
+        """Kaon decays, the Z', the scalar potential and invisible decays of the Higgs boson."""
+        values = (*self._kaon_decays(inputs), *self._Zp_numbers(inputs), *self._higgs_numbers(inputs))
+        return tuple(Quantity(name, value, unit, None, self.describe_name()) for name, value, unit in values)
 
     def _kaon_decays(self, inputs: Inputs) -> Iterator[Named]:
         """K -> pi H1 with a form factor of 1, where it is open."""
@@ -429,76 +422,40 @@ class DarkHiggs(Model):
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
         """Dark pairs; Z'Z' with both Z' invisible, by helicity and final states; lepton pairs; the rest undecayed."""
-        w, c = self.widths(inputs), inputs.constants
+        w, c, fractions = self.widths(inputs), inputs.constants, self._fractions(inputs)
         modes = []
-        for pair in self.pairs(inputs):
+        for pair in fractions.pairs:
             if pair.name == "Zp Zp":
-                modes += self._ZpZp_modes(pair, inputs)
+                modes += self._ZpZp_modes(pair, inputs, w, fractions)
                 continue
             code = _FERMION if pair.name in ("chi chibar", "N N") else _SCALAR
             codes = (code, code if pair.name in ("S S", "N N") else -code)
-            fraction = self._fraction(inputs, w.partial.get(pair.name, 0.0) / w.total, pair)
+            fraction = fractions.of(w.partial.get(pair.name, 0.0) / w.total, pair)
             modes.append(DecayMode(pair.name, fraction, True, "pair", codes, (pair.m, pair.m)))
         for name, (code, mass) in _LEPTONS.items():
             if name in w.partial:
                 masses = (getattr(c, mass), getattr(c, mass))
-                fraction = self._fraction(inputs, w.partial[name] / w.total)
+                fraction = fractions.of(w.partial[name] / w.total)
                 modes.append(DecayMode(name, fraction, False, "pair", (code, -code), masses))
         leptons = math.fsum(w.partial.get(name, 0.0) for name in _LEPTONS)
         rest = max(1.0 - w.invisible_fraction - leptons / w.total, 0.0)  # rounding may leave -1e-16
-        modes.append(DecayMode("visible", self._fraction(inputs, rest, *self._visible_Zp(inputs)), False, "none"))
+        seen = next((pair for pair in fractions.pairs if pair.invisible < 1.0), None)  # Z'Z' with a visible Z'
+        share = None if seen is None else (lambda q2: np.full(len(q2), 1.0 - seen.invisible))
+        modes.append(DecayMode("visible", fractions.of(rest, seen, share), False, "none"))
         return tuple(modes)
 
-    def _fraction(
-        self, inputs: Inputs, on_line: float, pair: Pair | None = None, share: Share | None = None
-    ) -> Fraction:
-        """Fraction of a final state: a number on the line, or a function where virtual H1 contribute as well.
-
-        pair: the one it belongs to in the continuum, none for Standard Model states; share: its part of that at q2.
-        """
-        if self._only_line(inputs):
-            return on_line
-
-        def fraction(q2: Array) -> Array:
-            if pair is None:
-                virtual = np.zeros_like(q2)
-            else:
-                own = self._virtual_W(q2, (pair,), inputs) * (1.0 if share is None else share(q2))
-                total = self._virtual_W(q2, self.pairs(inputs), inputs)
-                virtual = np.divide(own, total, out=np.zeros_like(q2), where=total > 0.0)
-            return np.where(self._on_line(q2, inputs), on_line, virtual)
-
-        return fraction
-
-    def _visible_Zp(self, inputs: Inputs) -> tuple[Pair, Share] | tuple[()]:
-        """Z'Z' with at least one Z' that is seen, as a share of the pair."""
-        found = [pair for pair in self.pairs(inputs) if pair.invisible < 1.0]
-        return (found[0], lambda q2: np.full(len(q2), 1.0 - found[0].invisible)) if found else ()
-
-    def _only_line(self, inputs: Inputs) -> bool:
-        """Whether H1 is a line, and nothing else, in every channel."""
+    def _fractions(self, inputs: Inputs) -> _Fractions:
+        pairs, open_pairs, is_line = self.pairs(inputs), self._open_pairs(inputs), self.is_line(inputs)
         limit = min(channel(name).q2_max(inputs.constants) for name in self.channels)
-        return (
-            self.m_H1**2 < limit and self.is_line(inputs) and len(self._open_pairs(inputs)) == len(self.pairs(inputs))
-        )
+        only_line = self.m_H1**2 < limit and is_line and len(open_pairs) == len(pairs)
+        return _Fractions(self.m_H1**2, pairs, open_pairs, is_line, only_line)
 
-    def _on_line(self, q2: Array, inputs: Inputs) -> NDArray[np.bool_]:
-        return np.asarray((q2 == self.m_H1**2) & self.is_line(inputs))
-
-    def _virtual_W(self, q2: Array, pairs: tuple[Pair, ...], inputs: Inputs) -> Array:
-        """W of the pairs that a virtual H1 makes at q2: above a line only those that are closed for it."""
-        beyond = (q2 > self.m_H1**2) & self.is_line(inputs)
-        on_line = self._open_pairs(inputs)
-        closed = tuple(pair for pair in pairs if pair not in on_line)
-        return np.where(beyond, self_energies.W(q2, closed), self_energies.W(q2, pairs))
-
-    def _ZpZp_modes(self, pair: Pair, inputs: Inputs) -> list[DecayMode]:
+    def _ZpZp_modes(self, pair: Pair, inputs: Inputs, w: Widths, fractions: _Fractions) -> list[DecayMode]:
         """H1 -> Z'Z' -> invisible: helicities LL, T++, T-- times the final state of each Z'.
 
         Z'_L -> nu nubar: (3/4) sin^2; Z'_T of helicity +-1: (3/8)(1 -+ c)^2 for the neutrino (V-A); a scalar pair has
         cos^2 and sin^2 instead.  The azimuth between the two decay planes of a transverse pair is left flat.
         """
-        w = self.widths(inputs)
         on_line = w.partial.get("Zp Zp -> invisible", 0.0) / w.total
         final = self._Zp_invisible_states(inputs)
         modes = []
@@ -513,7 +470,7 @@ class DarkHiggs(Model):
             modes.append(
                 DecayMode(
                     name=f"Zp Zp ({label}) -> {name_1} {name_2}",
-                    branching_fraction=self._fraction(inputs, at_mass, pair, share),
+                    branching_fraction=fractions.of(at_mass, pair, share),
                     invisible=True,
                     topology="cascade",
                     pdg=(_ZP, _ZP, code_1, -code_1, code_2, -code_2),
@@ -530,6 +487,45 @@ class DarkHiggs(Model):
         m_X = self.X.m_X if self.X is not None else 0.0
         codes = {"nu_mu nu_mu~": (14, 0.0), "nu_tau nu_tau~": (16, 0.0), "X Xbar": (_SCALAR, m_X)}
         return [(n, *codes[n], width / unseen) for n, width in w.partial.items() if n in w.invisible]
+
+
+class _Fractions(NamedTuple):
+    """How H1 of mass squared q2 decays: on its line, or as virtual H1 that makes dark pairs.
+
+    line: m_H1^2 [GeV^2]; pairs: all dark pairs, open_pairs: those open at m_H1; is_line: whether H1 on its mass shell
+    is a line; only_line: whether that is all of its spectrum, in every channel.
+    """
+
+    line: float
+    pairs: tuple[Pair, ...]
+    open_pairs: tuple[Pair, ...]
+    is_line: bool
+    only_line: bool
+
+    def of(self, on_line: float, pair: Pair | None = None, share: Share | None = None) -> Fraction:
+        """Fraction of a final state: a number on the line, or a function where virtual H1 contribute as well.
+
+        pair: the one it belongs to in the continuum, none for Standard Model states; share: its part of that at q2.
+        """
+        if self.only_line:
+            return on_line
+
+        def fraction(q2: Array) -> Array:
+            if pair is None:
+                virtual = np.zeros_like(q2)
+            else:
+                own, total = self._virtual_W(q2, (pair,)), self._virtual_W(q2, self.pairs)
+                virtual = np.divide(own, total, out=np.zeros_like(q2), where=total > 0.0)
+                virtual = virtual if share is None else virtual * share(q2)
+            return np.where((q2 == self.line) & self.is_line, on_line, virtual)
+
+        return fraction
+
+    def _virtual_W(self, q2: Array, pairs: tuple[Pair, ...]) -> Array:
+        """W of the pairs that a virtual H1 makes at q2: above a line only those that are closed for it."""
+        closed = tuple(pair for pair in pairs if pair not in self.open_pairs)
+        beyond = (q2 > self.line) & self.is_line
+        return np.where(beyond, self_energies.W(q2, closed), self_energies.W(q2, pairs))
 
 
 def _helicity_share(m: Array, m_Zp: float, helicity: int) -> Array:

@@ -368,7 +368,7 @@ class DarkPhoton(Model):
         """Branching fraction of X into a channel."""
         return w.partial.get(name, 0.0) / w.total if w.total else 0.0
 
-    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+    def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
         """The mixing with the Z and the coupling to b -> s."""
         eps_Z, g_bs, source = self.mixing(inputs), self.production(inputs), self.describe_name()
         found = [Quantity("eps_Z", eps_Z, "1", None, source), Quantity("g_bs", g_bs, "1", None, source)]

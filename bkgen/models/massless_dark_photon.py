@@ -24,7 +24,6 @@ from ..errors import Problem
 from ..formfactors import Inputs
 from ..hadron_currents import HadronP, HadronV
 from ..pair import FermionCouplings, fermion_pair
-from ..results import Quantity
 from ..spectrum import Array, Line, Spectrum, transverse
 from ..units import width_from_lifetime
 from .base import Model, parameter
@@ -159,15 +158,14 @@ class MasslessDarkPhoton(Model):
             DecayMode("gamma_D", lambda q2: np.where(q2 > 0.0, 0.0, 1.0), True, "none"),
         )
 
-    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+    def further_rates(self, channel: Channel, inputs: Inputs) -> dict[str, float]:
         """Branching fractions of Q Qbar and of gamma_D."""
         spectrum = self.spectrum(channel, inputs)
         total = width_from_lifetime(channel.tau_B(inputs.constants))
-        parts = [("gamma_D", line.rate() / total) for line in spectrum.lines]
+        rates = {f"BR({channel.name} gamma_D)": line.rate() / total for line in spectrum.lines}
         if spectrum.continuum is not None:
-            parts.append(("Q Qbar", spectrum.continuum.rate / total))
-        source = f"{self.describe_name()}, form factors {inputs.form_factor(channel.transition).name}"
-        return tuple(Quantity(f"BR({channel.name} {name})", value, "1", None, source) for name, value in parts)
+            rates[f"BR({channel.name} Q Qbar)"] = spectrum.continuum.rate / total
+        return rates
 
 
 def _dipole_current(amplitudes: HadronP | HadronV, Lambda: float) -> HadronP | HadronV:

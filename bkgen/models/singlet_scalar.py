@@ -52,7 +52,7 @@ class SingletScalar(PairModel):
         g = (kappa * self.lambda_S * c.v_EW / (c.m_h**2 - carried)).astype(np.complex128)
         return ScalarCouplings(gS=g, gP=g)
 
-    def derived(self, channel: Channel, inputs: Inputs) -> tuple[Quantity, ...]:
+    def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
         """What the same coupling does to the Higgs boson, and the coefficient over that of the neutrinos."""
         c = inputs.constants
         width = widths.H1_to_SS(c.m_h, self.m_S, self.lambda_S * c.v_EW, cos_theta=1.0)
