@@ -185,16 +185,11 @@ class Asymptotics:
     def _log_tails(self, strength: float) -> tuple[float, float]:
         """log CLs+b and log CLb of the observed qtilde, arXiv:1007.1727 eq. (66)."""
         q, asimov = self.q(strength), math.sqrt(self.q_asimov(strength))
-        if q <= asimov**2:
-            distance = math.sqrt(q) - asimov
-        else:
-            distance = (q - asimov**2) / (2.0 * asimov)
+        distance = math.sqrt(q) - asimov if q <= asimov**2 else (q - asimov**2) / (2.0 * asimov)
         return float(log_ndtr(-(distance + asimov))), float(log_ndtr(-distance))
 
 
-def limit(
-    template: Array | None = None, *, poi: Poi = "np", cl: float = 0.9, data: Data | None = None
-) -> LimitResult:
+def limit(template: Array | None = None, *, poi: Poi = "np", cl: float = 0.9, data: Data | None = None) -> LimitResult:
     """Asymptotic CLs limits of one model point; arguments as `fit.fit`, cl between 0.5 and 1.
 
     Raises InputError for a confidence level out of range or a template without events, ValueError for a template

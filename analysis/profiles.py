@@ -15,11 +15,11 @@ import numpy as np
 from bkgen.errors import RunError
 
 from .likelihood import Data, Likelihood, Signal
-from .minimise import EDM_CONVERGED, minimise
-from .minimise import descend as _descend
+from .minimise import descend, minimise
 from .responses import Array
 
 _MAX_ROOT_STEPS = 60
+_LEFT = 1e-8  # accepted expected fall of -2 ln L at the end of a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +42,12 @@ class Profile:
         self, likelihood: Likelihood, signal: Signal, data: Data | None, start: Array, metric: Array | None = None
     ) -> None:
         """Remember the start; nothing is minimised yet."""
-        if metric is None:
-            metric = np.linalg.inv(likelihood.gauss_newton(start, signal, data))
-        column = metric[:, likelihood.poi]
+        inverse = np.asarray(np.linalg.inv(likelihood.gauss_newton(start, signal, data)) if metric is None else metric)
+        column = inverse[:, likelihood.poi]
         self.sigma = math.sqrt(2.0 * float(column[likelihood.poi]))
         self._likelihood, self._signal, self._data = likelihood, signal, data
         self._tangent: Array = column / column[likelihood.poi]
-        self._metric: Array = metric - np.outer(column, column) / column[likelihood.poi]
+        self._metric: Array = inverse - np.outer(column, column) / column[likelihood.poi]
         self._free = np.arange(column.size) != likelihood.poi
         self._starts: list[Array] = [start]
         self._known: dict[float, ProfilePoint] = {}
@@ -66,8 +65,8 @@ class Profile:
     def _minimum(self, strength: float) -> ProfilePoint:
         likelihood = self._likelihood
         start = self._predicted(strength)
-        end = _descend(likelihood, self._signal, start, self._metric, self._free, self._data)
-        if math.isfinite(end.evaluation.twice_nll) and self._left(end.parameters, end.evaluation.gradient) < 1e-8:
+        end = descend(likelihood, self._signal, start, self._metric, self._free, self._data)
+        if math.isfinite(end.evaluation.twice_nll) and self._left(end.parameters, end.evaluation.gradient) < _LEFT:
             self._metric = end.metric
             self._starts.append(end.parameters)
             return ProfilePoint(strength, end.evaluation.twice_nll, end.parameters)
@@ -100,7 +99,9 @@ class Profile:
         return 0.5 * float(gradient @ self._metric @ gradient)
 
 
-def rising_root(function: Callable[[float], float], below: float, guess: float, slope: float, tolerance: float) -> float:
+def rising_root(
+    function: Callable[[float], float], below: float, guess: float, slope: float, tolerance: float
+) -> float:
     """Where a rising function that is negative at `below` vanishes: secants inside a bracket.
 
     slope: first estimate of the derivative; tolerance: accepted distance of the function from 0.
@@ -122,6 +123,3 @@ def rising_root(function: Callable[[float], float], below: float, guess: float, 
         else:
             x = 0.5 * (low + high) if math.isfinite(high) else below + 2.0 * (x - below)
     raise RunError(f"no solution above mu = {below:.6g}: the last strength tried is {x:.6g}")
-
-
-__all__ = ["EDM_CONVERGED", "Profile", "ProfilePoint", "rising_root"]
