@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .scan import Scan, ScanResult
 
+_SHOWN = 10  # warnings of a scan on the terminal; its file has all
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
@@ -175,7 +177,8 @@ def scan(
     if look_elsewhere:
         found += _global(work, result, toys, seed)
     warnings = [*job.warnings, *result.warnings]
-    show_warnings(warnings)
+    more = len(warnings) - _SHOWN
+    show_warnings(warnings if more <= 0 else [*warnings[:_SHOWN], f"{more} more warnings in {path}"])
     whole = answer("scan", job.resolved(), found, warnings, job.physics_inputs.sha256) | result.to_dict()
     scans.write(result, whole, path)
     if as_json:

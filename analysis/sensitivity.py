@@ -9,8 +9,8 @@ Approximations:
   the card added.
 - `systematics`: with `constant` the widths of all nuisance parameters stay as they are, though many of them, such as
   those of the finite simulation, will shrink; with `sqrtL` all widths shrink with 1/sqrt(L/L0), the statistical ones
-  and the theoretical ones alike, and every result scales exactly with 1/sqrt(L); with `none` the nuisance parameters
-  are known.  The truth is between `constant` and `sqrtL`.
+  and the theoretical ones alike, so that significances grow with sqrt(L); with `none` the nuisance parameters are
+  known.  The truth is between `constant` and `sqrtL`.
 - Asymptotic distributions (arXiv:1007.1727).
 """
 
@@ -40,8 +40,8 @@ Systematics: TypeAlias = Literal["constant", "sqrtL", "none"]
 LUMINOSITY = 0.362
 """Integrated luminosity of the published data [ab^-1]."""
 
-SEARCH = (1e-3, 1e4)
-"""Luminosities [ab^-1] between which a significance is looked for."""
+RANGE = (1e-3, 1e3)
+"""Luminosities [ab^-1] that can be projected to, and between which a significance is looked for."""
 
 EVIDENCE = (3.0, 5.0)
 """Significances whose luminosity is given."""
@@ -150,15 +150,20 @@ class Sensitivity:
         return math.sqrt(max(0.0, Profile(likelihood, signal, data, truth)(0.0) - smallest))
 
     def luminosity_for(self, z: float) -> float | None:
-        """The luminosity [ab^-1] at which the significance is z, None if it is never within `SEARCH`."""
+        """The luminosity [ab^-1] at which the significance is z, None if it is never within `RANGE`."""
 
         def excess(log_luminosity: float) -> float:
             return self.significance(math.exp(log_luminosity)) / z - 1.0
 
-        low, high = math.log(SEARCH[0]), math.log(SEARCH[1])
-        if excess(low) > 0.0 or excess(high) < 0.0:
-            return None
-        return math.exp(float(brentq(excess, low, high, xtol=1e-5)))
+        low, high = map(math.log, RANGE)
+        inside = math.log(LUMINOSITY)
+        step = math.copysign(math.log(4.0), -excess(inside))
+        while low < inside < high:
+            outside = min(max(inside + step, low), high)
+            if excess(outside) * step >= 0.0:
+                return math.exp(float(brentq(excess, inside, outside, xtol=1e-5)))
+            inside = outside
+        return None
 
     def _scaled(self, luminosity: float) -> ScaledLikelihood:
         null = self._published.null
@@ -173,9 +178,10 @@ def sensitivity_card(
     Raises InputError for a luminosity that is not positive, and as `limits.limit_card`.
     """
     check_level(cl)
-    wrong = [value for value in luminosities if not 1e-3 <= value <= 1e6]
-    if wrong or not luminosities:
-        raise InputError(Problem(("--luminosity",), "must be between 0.001 and 1e6 ab^-1", wrong or None))
+    wrong = [value for value in luminosities if not RANGE[0] <= value <= RANGE[1]]
+    if wrong:
+        allowed = f"must be between {RANGE[0]:g} and {RANGE[1]:g} ab^-1"
+        raise InputError([Problem(("--luminosity",), allowed, value) for value in wrong])
     poi, here = poi_of(card), point(card)
     study = Sensitivity(None if poi == "sm" else here.template, poi, systematics)
     projections = tuple(study.project(value, cl) for value in luminosities)
@@ -216,5 +222,5 @@ def quantities(result: SensitivityResult, here: Point) -> list[Quantity]:
 
 def warnings(result: SensitivityResult) -> list[str]:
     """Significances that are never reached."""
-    where = f"between {number(SEARCH[0])} and {number(SEARCH[1])} ab^-1"
+    where = f"between {number(RANGE[0])} and {number(RANGE[1])} ab^-1"
     return [f"no luminosity {where} gives {z:g} sigma" for z, value in result.luminosity_for.items() if value is None]

@@ -9,6 +9,8 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,17 @@ import pyhf
 from bkgen_analysis.responses import Array, data_file
 
 POI = "mu"
+
+
+@contextmanager
+def backend(name: str, optimizer: str) -> Iterator[None]:
+    """Use a backend and an optimiser of pyhf, and put the old ones back."""
+    before = pyhf.get_backend()
+    pyhf.set_backend(name, optimizer)
+    try:
+        yield
+    finally:
+        pyhf.set_backend(*before)
 
 
 def workspace(template: Array | None = None) -> dict[str, Any]:
