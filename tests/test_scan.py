@@ -211,10 +211,19 @@ def test_processes_give_the_same(card: Card) -> None:
     assert scan.run(work, workers=2).to_dict() == scan.run(work).to_dict()
 
 
+OBEY_INTERRUPTS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from bkgen.cli import main
+main()
+"""
+"""The command in a child process: SIGINT ends it even where the tests run in the background, which ignores SIGINT."""
+
+
 def test_interrupt(tmp_path: Path) -> None:
     """Ctrl-C: exit code 130, the finished points stay, and the scan can be resumed."""
     path = tmp_path / "scan.json"
-    command = [sys.executable, "-m", "bkgen", "scan", str(CARD), "--what", "rates", "-o", str(path)]
+    command = [sys.executable, "-c", OBEY_INTERRUPTS, "scan", str(CARD), "--what", "rates", "-o", str(path)]
     command += ["--axis", "m_H1=0.5:4.5:30000"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     part, deadline = scan.part_of(path), time.monotonic() + 120.0
