@@ -69,8 +69,8 @@ class Spectrum:
 class LikelihoodPart:
     """A card in the bins of the likelihood, in the order of `responses.CHANNELS`; all events (n_bins,) in 362 fb^-1.
 
-    signal, sm, background: nominal nuisance parameters; signal and sm with strength 1 (for `wet` the signal is the total,
-    for `sm` it is the SM).  result, after: fit of the card to the data and its yields.
+    template: multiples of sm.  signal, sm, background: nominal nuisance parameters, signal and sm with strength 1 (for
+    `wet` the signal is the total, for `sm` it is the SM).  result, after: fit of the card to the data and its yields.
     """
 
     template: Array
@@ -270,8 +270,9 @@ def _histogram(
 ) -> Histogram:
     axis = hist.axis.Variable(edges, name="x", label=label)
     made: Histogram = hist.Hist(axis, storage=hist.storage.Weight(), label=title)
-    made.view()["value"], made.view()["variance"] = values, variances
-    made.view(flow=True)["value"][-1] = overflow
+    with_flow = np.zeros((values.size + 2, 2))
+    with_flow[1:-1, 0], with_flow[1:-1, 1], with_flow[-1, 0] = values, variances, overflow
+    made[...] = with_flow
     return made
 
 
@@ -307,7 +308,7 @@ def _write_hist_json(contents: Contents, part: Path) -> None:
     made = histograms(contents)
     described = json.dumps(contents.metadata, allow_nan=False)
     for histogram in made.values():
-        histogram.bkgen = described
+        histogram.metadata = described
     part.write_text(json.dumps(made, default=uhi.io.json.default, allow_nan=False), encoding="utf-8")
 
 

@@ -1,16 +1,16 @@
 """The published Belle II workspace with a model in it, as a pyhf patch set or as a whole workspace.
 
-A patch makes lambda(theta) = B(theta) + S(theta) (mu_SM + mu r), which is what `bkgen_analysis.likelihood` computes, out
-of standard HistFactory modifiers, so that every tool that reads pyhf workspaces gives the same fit:
+A patch makes lambda(theta) = B(theta) + S(theta) (mu_SM + mu r), which is what `bkgen_analysis.likelihood` computes,
+out of standard HistFactory modifiers, so that every tool that reads pyhf workspaces gives the same fit:
 
 - new physics: the published signal loses its strength (mu_SM = 1), and a sample `new_physics` with the strength mu
   and all its modifiers is added;
 - `wet`: the total takes the place of the published signal;
 - `sm`: the published workspace unchanged.
 
-Modifiers of the signal are not all proportional to it.  histosys is: its rows are multiplied by r. normsys and
-normfactor are numbers and stay.  staterror is absolute and pyhf divides the quadratic sum of the samples that share it
-by the sum of their yields: e sqrt(r (2 + r)) beside the published e gives the published relative error e/n for n (1 + r).
+Modifiers of the signal: the rows of histosys are events and are multiplied by r; normsys and normfactor are relative
+and stay.  staterror is in events too, but pyhf divides the quadratic sum over the samples that share it by the sum of
+their yields: e sqrt(r (2 + r)) beside the published e gives the published relative error e/n for n (1 + r).
 
 Source: pyhf workspace of arXiv:2507.12393, HEPData doi:10.17182/hepdata.166082.
 """
@@ -27,9 +27,9 @@ import numpy as np
 
 from bkgen import __version__
 from bkgen.card import Card
-from bkgen.errors import InputError, MissingExtra, Problem
+from bkgen.errors import InputError, MissingExtra
 
-from .points import Point, point, poi_of
+from .points import Point, poi_of, point
 from .responses import CHANNELS, Array, data_file
 
 try:
@@ -98,7 +98,8 @@ def patch_set(cards: Mapping[str, Card]) -> tuple[Json, list[str]]:
 def patched_workspace(name: str, card: Card) -> tuple[Json, list[str]]:
     """The published workspace with the card's patch applied, and warnings.  Raises InputError as `patch_set`."""
     patches, warnings = patch_set({name: card})
-    workspace: Json = dict(pyhf.PatchSet(patches).apply(published_workspace(), patches["patches"][0]["metadata"]["name"]))
+    (only,) = patches["patches"]
+    workspace: Json = pyhf.patchset.Patch(only).apply(published_workspace())
     return workspace, warnings
 
 
@@ -116,13 +117,9 @@ def _point(name: str, card: Card) -> Point:
 def _patch_names(cards: Mapping[str, Card]) -> list[str]:
     """Names in the alphabet of pyhf, [a-zA-Z0-9_]."""
     names = [re.sub(r"[^a-zA-Z0-9_]", "_", name) for name in cards]
-    twice = [
-        Problem((), "its patch would have the same name as that of another card, rename one of them", card)
-        for card, name in zip(cards, names, strict=True)
-        if names.count(name) > 1
-    ]
+    twice = [card for card, name in zip(cards, names, strict=True) if names.count(name) > 1]
     if twice:
-        raise InputError([f"{problem.value}: {problem.message}" for problem in twice])
+        raise InputError(f"the patches of {', '.join(twice)} would have the same name, rename the cards")
     return names
 
 
@@ -218,7 +215,7 @@ def _yields(workspace: Json, template: Array) -> tuple[Array, Array, Array]:
     return np.concatenate(background), np.concatenate(standard_model), np.concatenate(model)
 
 
-def _width(workspace: Json, card: Card, here: Point) -> float:
+def _width(workspace: Json, here: Point) -> float:
     """Statistical uncertainty of mu with all nuisance parameters known: its scale."""
     background, standard_model, model = _yields(workspace, here.template)
     return float(1.0 / math.sqrt(np.sum(model**2 / (background + standard_model))))
@@ -233,7 +230,7 @@ def _range(workspace: Json, card: Card, here: Point) -> tuple[float, float, floa
     background, standard_model, model = _yields(workspace, here.template)
     fixed = background if poi_of(card) == "wet" else background + standard_model
     seen = model > 0.0
-    width = _width(workspace, card, here)
+    width = _width(workspace, here)
     lower = max(-_SPAN * width, -0.5 * float(np.min(fixed[seen] / model[seen])))
     return lower, min(1.0, width), max(10.0, _SPAN * width)
 
@@ -241,7 +238,7 @@ def _range(workspace: Json, card: Card, here: Point) -> tuple[float, float, floa
 def _warnings(workspace: Json, card: Card, here: Point) -> Iterator[str]:
     if here.fraction_outside > 1e-3:
         yield f"{here.fraction_outside:.2%} of the branching fraction is at q2 without a published efficiency"
-    width = 1.0 if poi_of(card) == "sm" else _width(workspace, card, here)
+    width = 1.0 if poi_of(card) == "sm" else _width(workspace, here)
     if not _EASY[0] < width < _EASY[1]:
         yield (
             f"mu is known to about {width:.1g} here: the minimisers of pyhf need about 1, "
