@@ -133,7 +133,10 @@ def export(
 
 
 def contents_of(card: Card) -> Contents:
-    """Spectrum of a card and, for B+ -> K+, its yields in the likelihood (first call of a process: some seconds)."""
+    """Spectrum of a card and, for B+ -> K+, its yields in the likelihood (first call of a process: some seconds).
+
+    Raises InputError as `spectrum_of`; a card without likelihood is a warning.
+    """
     spectrum = spectrum_of(card)
     total = float(spectrum.branching.sum()) + spectrum.outside
     quantities = [Quantity(f"BR({card.channel} inv)", total, "1", None, "exact bin integrals")]
@@ -162,7 +165,13 @@ def contents_of(card: Card) -> Contents:
 
 
 def spectrum_of(card: Card) -> Spectrum:
-    """Branching fraction with X unseen in the published bins of true q2, for any channel."""
+    """Branching fraction with X unseen in the published bins of true q2, for any channel.
+
+    Raises InputError for a rate without a known shape: the tau long-distance part of B+ -> K*+.
+    """
+    refusal = card.model.events_refused(card.decay)
+    if refusal is not None:
+        raise InputError(f"there is no spectrum to export: {refusal}")
     edges = official().edges
     branching = invisible_branching(card, edges)
     total = branching_fractions(card, card.physics_inputs)[f"BR({card.channel} inv)"]

@@ -322,6 +322,15 @@ def test_other_channels_have_a_spectrum(channel: str, tmp_path: Path) -> None:
     assert arrays.keys() == {"q2_edges", "branching_fraction", "branching_fraction_outside", "metadata"}
 
 
+def test_long_distance_part_has_a_spectrum() -> None:
+    """The likelihood holds it in its background."""
+    found = export.contents_of(card({"name": "sm", "component": "long_distance"}))
+    assert found.likelihood is None
+    (warning,) = found.warnings
+    assert "in its background" in warning
+    assert found.spectrum.branching.sum() == pytest.approx(found.quantities[0].value, rel=1e-9)
+
+
 # --- files and refusals ---
 
 
@@ -337,6 +346,12 @@ def test_other_channels_have_a_spectrum(channel: str, tmp_path: Path) -> None:
         (
             lambda path: export.export({"a": card({"name": "sm", "component": "long_distance"})}, "pyhf", path),
             "in its background",
+        ),
+        (
+            lambda path: export.export(
+                {"a": card({"name": "sm", "component": "long_distance"}, "B+ -> K*+")}, "numpy", path
+            ),
+            "no spectrum to export: .* as a rate only",
         ),
         (lambda path: export.export({"a": dark_higgs(4.77)}, "pyhf", path), "no events in any bin"),
         (lambda path: export.export({"a": dark_higgs(1.0)}, "pyhf", path.parent), "is a folder"),
@@ -379,6 +394,15 @@ def test_command_line(tmp_path: Path) -> None:
     twice = command("export", source, source, "--to", "pyhf", "-o", tmp_path / "other.json")
     assert (twice.exit_code, len(twice.stderr.splitlines())) == (2, 1)
     assert "bkgen export cards/dark_higgs.yaml --to root" in " ".join(command("export", "--help").stdout.split())
+
+
+@pytest.mark.parametrize("package", ["pyhf", "hist", "uhi"])
+def test_missing_packages_are_named(package: str) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from bkgen.cli import main; main()"
+    words = ["export", str(CARDS / "dark_higgs.yaml"), "--to", "root"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert "bkgen[analysis]" in done.stderr
 
 
 def test_default_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
