@@ -1,4 +1,4 @@
-"""The commands that bkgen_analysis adds to `bkgen`: spectrum and fit."""
+"""The commands that bkgen_analysis adds to `bkgen`: spectrum, fit and export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
     app.command()(spectrum)
     app.command()(fit)
+    app.command()(export)
 
 
 def spectrum(
@@ -69,3 +70,34 @@ def fit(
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)
+
+
+def export(
+    cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="Run card (YAML); several for pyhf.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json or numpy.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Output file (default outputs/NAME and an ending).")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+) -> None:
+    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays.
+
+    Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import show_warnings
+    from bkgen.errors import InputError
+    from bkgen.results import show_quantities
+
+    from .export import export
+
+    jobs = {path.stem: load_card(path) for path in cards}
+    if len(jobs) < len(cards):
+        raise InputError("two cards have the same file name: patches are named after them, rename one")
+    for name, job in jobs.items():
+        show_warnings(job.warnings, name if len(jobs) > 1 else "")
+    done = export(jobs, to, output, full=full, force=force)
+    show_warnings(done.warnings)
+    show_quantities(done.quantities)
+    print(done.path, file=sys.stderr)
