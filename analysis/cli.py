@@ -22,19 +22,22 @@ def spectrum(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
 ) -> None:
-    """Draw q2_rec of a model and of the SM beside the Belle II data (PNG and PDF).
+    """Draw q2_rec of a model and of the SM, and for B+ -> K+ the Belle II data with the fit (PNG and PDF).
 
-    Example: bkgen spectrum cards/dark_higgs.yaml
+    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure
     """
+    from bkgen.cli import show_warnings
     from bkgen.results import Quantity, show_quantities
 
-    from . import plots
+    from . import plots, regions
+    from .style import refuse_existing, save, targets
 
     stem = output or Path("outputs") / f"{source.stem}_spectrum"
-    plots.refuse_existing(stem, force=force)
+    refuse_existing(*targets(stem), force=force)
     result = plots.spectra(source)
-    data = plots.region_a(result.card) if plots.has_data(result.card) else None
-    paths = plots.save(plots.spectrum_figure(result, data), stem)
+    data = regions.compare(result.card) if plots.has_data(result.card) else None
+    show_warnings([data.note] if data is not None and data.note else [])
+    paths = save(plots.spectrum_figure(result, data), stem)
     unit = "1" if result.card.luminosity is None else "events"
     show_quantities(
         Quantity(f"selected({name})", value, unit, error, f"simulation, {result.card.detector.name}")
