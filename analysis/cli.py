@@ -1,4 +1,4 @@
-"""The commands that bkgen_analysis adds to `bkgen`: spectrum and fit."""
+"""The commands that bkgen_analysis adds to `bkgen`: spectrum, fit, plot and report."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
     app.command()(spectrum)
     app.command()(fit)
+    app.command()(plot)
+    app.command()(report)
 
 
 def spectrum(
@@ -72,3 +74,52 @@ def fit(
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)
+
+
+def plot(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCAN.json|CARD...", help="Answer of a scan, or cards to compare."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME).")
+    ] = None,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="Spectra of cards with area 1 instead of dBR/dq2.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+) -> None:
+    """Draw the limits, fits or contours of a scan, or compare cards in true q2 (PNG and PDF).
+
+    Examples: bkgen plot scan.json -o outputs/limits,
+    bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
+    """
+    from .style import refuse_existing, save, targets
+    from .true_spectra import figure_of_sources
+
+    stem = output or Path("outputs") / sources[0].stem
+    refuse_existing(*targets(stem), force=force)
+    for path in save(figure_of_sources(sources, normalised=normalised), stem):
+        print(path, file=sys.stderr)
+
+
+def report(
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="HTML file (default outputs/NAME.html).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing report.")] = False,
+) -> None:
+    """Write one self-contained HTML page: card, model, rates, spectra, fit, warnings and where the numbers come from.
+
+    Examples: bkgen report cards/dark_higgs.yaml, bkgen report outputs/dark_higgs.root -o outputs/events.html
+    """
+    from bkgen.cli import show_warnings
+
+    from . import report as pages
+    from .style import refuse_existing
+
+    target = output or Path("outputs") / f"{source.stem}.html"
+    refuse_existing(target, force=force)
+    show_warnings(pages.write(source, target))
+    print(target, file=sys.stderr)

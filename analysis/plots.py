@@ -171,7 +171,7 @@ def _draw_region(figure: Figure | SubFigure, region: Region, card: Card, data: D
     """Bins of equal width on the page: the published ones of q2_rec are -1 to 4, 4 to 8 and 8 to 25 GeV^2."""
     stack, difference, pulls = figure.subplots(3, 1, sharex=True, height_ratios=(2.4, 1.9, 0.9))
     n = len(region.data)
-    edges: Array = np.arange(n + 1) - 0.5
+    edges = np.arange(n + 1, dtype=np.float64) - 0.5
     _draw_stack(stack, region, edges, card, data)
     _draw_difference(difference, region, edges, card, data)
     _draw_pulls(pulls, region, edges)

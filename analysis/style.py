@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 Q2_REC_LABEL = r"$q^2_\mathrm{rec}$ [GeV$^2$]"
 Q2_LABEL = r"true $q^2$ [GeV$^2$]"
 
+_CHARACTERS_PER_INCH = 22.0  # of the line below a figure
 _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": "medium",
@@ -77,7 +79,9 @@ def literal(text: str) -> str:
 
 def provenance(figure: Figure, text: str) -> None:
     """A small line below the figure: the version, and what the figure was made from."""
-    figure.supxlabel(f"bkgen {__version__}, {literal(text)}", x=0.01, ha="left", fontsize=6.5, color="0.35")
+    width = int(_CHARACTERS_PER_INCH * figure.get_figwidth())
+    line = textwrap.fill(literal(f"bkgen {__version__}, {text}"), width)
+    figure.supxlabel(line, x=0.01, ha="left", fontsize=6.5, color="0.35")
 
 
 def targets(stem: Path) -> tuple[Path, Path]:
