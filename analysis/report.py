@@ -250,8 +250,7 @@ def _true_spectrum(about: Subject) -> Iterator[Block]:
     events = None
     if about.batch is not None:
         columns = about.batch.columns
-        counts, edges = np.histogram(columns["q2"], bins=60, weights=columns["weight"])
-        events = true_spectra.Histogram(edges, counts, "events of the file")
+        events = true_spectra.histogram_of(columns["q2"], columns["weight"], card, "events of the file")
     figure = true_spectra.true_spectra(shown, normalised=events is not None, events=events)
     words = "; ".join(f"{label}: {true_spectra.describe(entry)}" for label, entry in shown.items())
     yield Picture(svg_source(figure), f"Spectra in true q2. {words}", f"Spectrum in true q2. {words}.")

@@ -26,15 +26,32 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PEAKED = 20.0  # a curve this much higher than another one asks for a logarithmic axis
+_BINS = 60  # of a histogram of events
 _DECADES = 1e-4  # shown below the largest value on such an axis
 
 
 class Histogram(NamedTuple):
-    """Events per bin: edges (n + 1,) [GeV^2], events (n,) weighted, label."""
+    """Generated events: edges (n + 1,) [GeV^2], share (n,) of all events in each bin, label."""
 
     edges: Array
-    events: Array
+    share: Array
     label: str
+
+
+def histogram_of(q2: Array, weight: Array, card: Card, label: str) -> Histogram | None:
+    """Events (n,) with weights between the ends of the card's continuum, without those on its lines.
+
+    None for a spectrum that is made of lines alone.
+    """
+    spectrum = card.model.spectrum(card.decay, card.physics_inputs)
+    if spectrum.continuum is None:
+        return None
+    on_line = np.any(
+        [np.isclose(q2, line.q2, rtol=1e-6) for line in spectrum.lines] or [np.zeros(q2.shape, bool)], axis=0
+    )
+    ends = (float(spectrum.continuum.nodes[0]), float(spectrum.continuum.nodes[-1]))
+    counts, edges = np.histogram(q2[~on_line], bins=_BINS, range=ends, weights=weight[~on_line])
+    return Histogram(edges, counts / weight.sum(), label)
 
 
 def true_spectra(cards: Mapping[str, Card], *, normalised: bool, events: Histogram | None = None) -> Figure:
@@ -49,7 +66,7 @@ def true_spectra(cards: Mapping[str, Card], *, normalised: bool, events: Histogr
         for curve, (label, card) in zip(cycle(CURVES), cards.items(), strict=False):
             peaks.append(_draw_continuum(axes, card, literal(label), curve, normalised))
         if events is not None:
-            density = events.events / np.diff(events.edges) / events.events.sum()
+            density = events.share / np.diff(events.edges)
             axes.stairs(density, events.edges, color="0.3", linewidth=0.9, label=literal(events.label))
         _set_scale(axes, [peak for peak in peaks if peak > 0.0])
         for curve, (label, card) in zip(cycle(CURVES), cards.items(), strict=False):
