@@ -70,7 +70,7 @@ class Spectra:
 
 
 def spectra(source: Path) -> Spectra:
-    """Spectrum of an event file (*.root), or of the events that a card describes.
+    """Spectrum of an event file (`*.root`), or of the events that a card describes.
 
     The SM (short distance) is generated with the card's settings.
     Raises InputError for a source that is neither a card nor an event file.

@@ -139,7 +139,7 @@ class Subject:
 
 
 def subject(source: Path) -> Subject:
-    """Read a card or an event file (*.root).  Raises InputError if it is neither."""
+    """Read a card or an event file (`*.root`).  Raises InputError if it is neither."""
     if source.suffix != ".root":
         card = api.load_card(source)
         found = Subject(source, card, source.read_text(encoding="utf-8"))

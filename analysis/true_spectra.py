@@ -81,7 +81,7 @@ def true_spectra(cards: Mapping[str, Card], *, normalised: bool, events: Histogr
 
 
 def figure_of_sources(paths: Sequence[Path], *, normalised: bool) -> Figure:
-    """The figure of a scan (one *.json), or the spectra of cards.
+    """The figure of a scan (one `*.json`), or the spectra of cards.
 
     Raises InputError for sources that cannot be read or drawn together.
     """
