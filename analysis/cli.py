@@ -1,4 +1,4 @@
-"""The commands that bkgen_analysis adds to `bkgen`: spectrum, fit and export."""
+"""The commands that bkgen_analysis adds to `bkgen`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ def register(app: typer.Typer) -> None:
     app.command()(spectrum)
     app.command()(fit)
     app.command()(export)
+    app.command()(plot)
+    app.command()(report)
 
 
 def spectrum(
@@ -23,19 +25,22 @@ def spectrum(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
 ) -> None:
-    """Draw q2_rec of a model and of the SM beside the Belle II data (PNG and PDF).
+    """Draw q2_rec of a model and of the SM, and for B+ -> K+ the Belle II data with the fit (PNG and PDF).
 
-    Example: bkgen spectrum cards/dark_higgs.yaml
+    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure
     """
+    from bkgen.cli import show_warnings
     from bkgen.results import Quantity, show_quantities
 
-    from . import plots
+    from . import plots, regions
+    from .style import refuse_existing, save, targets
 
     stem = output or Path("outputs") / f"{source.stem}_spectrum"
-    plots.refuse_existing(stem, force=force)
+    refuse_existing(*targets(stem), force=force)
     result = plots.spectra(source)
-    data = plots.region_a(result.card) if plots.has_data(result.card) else None
-    paths = plots.save(plots.spectrum_figure(result, data), stem)
+    data = regions.compare(result.card) if plots.has_data(result.card) else None
+    show_warnings([data.note] if data is not None and data.note else [])
+    paths = save(plots.spectrum_figure(result, data), stem)
     unit = "1" if result.card.luminosity is None else "events"
     show_quantities(
         Quantity(f"selected({name})", value, unit, error, f"simulation, {result.card.detector.name}")
@@ -101,3 +106,52 @@ def export(
     show_warnings(done.warnings)
     show_quantities(done.quantities)
     print(done.path, file=sys.stderr)
+
+
+def plot(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCAN.json|CARD...", help="Answer of a scan, or cards to compare."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME).")
+    ] = None,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="Spectra of cards with area 1 instead of dBR/dq2.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+) -> None:
+    """Draw the limits, fits or contours of a scan, or compare cards in true q2 (PNG and PDF).
+
+    Examples: bkgen plot scan.json -o outputs/limits,
+    bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
+    """
+    from .style import refuse_existing, save, targets
+    from .true_spectra import figure_of_sources
+
+    stem = output or Path("outputs") / sources[0].stem
+    refuse_existing(*targets(stem), force=force)
+    for path in save(figure_of_sources(sources, normalised=normalised), stem):
+        print(path, file=sys.stderr)
+
+
+def report(
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="HTML file (default outputs/NAME.html).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing report.")] = False,
+) -> None:
+    """Write one self-contained HTML page: card, model, rates, spectra, fit, warnings and where the numbers come from.
+
+    Examples: bkgen report cards/dark_higgs.yaml, bkgen report outputs/dark_higgs.root -o outputs/events.html
+    """
+    from bkgen.cli import show_warnings
+
+    from . import report as pages
+    from .style import refuse_existing
+
+    target = output or Path("outputs") / f"{source.stem}.html"
+    refuse_existing(target, force=force)
+    show_warnings(pages.write(source, target))
+    print(target, file=sys.stderr)

@@ -119,6 +119,7 @@ class Likelihood:
         for array in (self.start, self.lower, self.upper, self.curvature, data):
             array.flags.writeable = False
         self._objective, self._jacobian = _compile(model, self.observed)
+        self._model = model
 
     def evaluate(self, parameters: Array, signal: Signal, data: Data | None = None) -> Evaluation:
         """-2 ln L, its reverse-mode gradient and the yields at `parameters` (observed data by default)."""
@@ -164,6 +165,16 @@ class Likelihood:
             below = self.evaluate(parameters - shift, signal, data).gradient
             columns[:, k] = (above - below) / (2.0 * step)
         return 0.5 * (columns + columns.T)
+
+    def backgrounds(self, parameters: Array) -> dict[str, Array]:
+        """Expected events (n_bins,) of each background sample of the workspace, by its published name.
+
+        Their sum is the background of `evaluate`; a sample is zero in the channels that it is not part of.
+        """
+        with _pyhf_backend("numpy"):
+            by_sample = np.asarray(self._model.main_model.expected_data(parameters, return_by_sample=True))
+        named = zip(self._model.config.samples, by_sample, _signal_samples(self._model), strict=True)
+        return {name: yields for name, yields, is_signal in named if not is_signal}
 
     def asimov(self, parameters: Array, signal: Signal) -> Data:
         """The data expected at `parameters`: no fluctuations, auxiliary data at the parameter values."""
