@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bkgen.results import Quantity
+
+    from .scan import Scan, ScanResult
+
+_SHOWN = 10  # warnings of a scan on the terminal; its file has all
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
     app.command()(spectrum)
     app.command()(fit)
+    app.command()(limit)
+    app.command()(scan)
+    app.command()(sensitivity)
     app.command()(export)
     app.command()(plot)
     app.command()(report)
@@ -24,10 +34,16 @@ def spectrum(
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME_spectrum).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+    toys: Annotated[
+        int | None,
+        typer.Option(help="Also write so many pseudo-experiments of the fitted spectrum (JSON and ROOT)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the pseudo-experiments.")] = 1,
 ) -> None:
     """Draw q2_rec of a model and of the SM, and for B+ -> K+ the Belle II data with the fit (PNG and PDF).
 
-    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure
+    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure,
+    bkgen spectrum cards/dark_higgs.yaml --toys 1000 --seed 1
     """
     from bkgen.cli import show_warnings
     from bkgen.results import Quantity, show_quantities
@@ -37,10 +53,18 @@ def spectrum(
 
     stem = output or Path("outputs") / f"{source.stem}_spectrum"
     refuse_existing(*targets(stem), force=force)
+    toy_stem = stem.with_name(f"{stem.name}_toys")
+    if toys is not None:
+        from . import toys as pseudo
+
+        pseudo.refuse_existing(toy_stem, force=force)
     result = plots.spectra(source)
+    experiments = None if toys is None else pseudo.spectrum_toys(result.card, toys, seed)
     data = regions.compare(result.card) if plots.has_data(result.card) else None
     show_warnings([data.note] if data is not None and data.note else [])
     paths = save(plots.spectrum_figure(result, data), stem)
+    if experiments is not None:
+        paths += pseudo.write(experiments, result.card, toy_stem)
     unit = "1" if result.card.luminosity is None else "events"
     show_quantities(
         Quantity(f"selected({name})", value, unit, error, f"simulation, {result.card.detector.name}")
@@ -75,6 +99,157 @@ def fit(
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)
+
+
+def limit(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    cl: Annotated[float, typer.Option(help="Confidence level, e.g. 0.9 or 0.95.")] = 0.9,
+    toys: Annotated[
+        int | None, typer.Option(help="CLs from so many toys at each strength instead of asymptotic formulae.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """CLs upper limits on the strength of a model and on its branching fraction, observed and expected.
+
+    `exp` are the expected limits for data without signal that fluctuate by -2, -1, 0, 1 and 2 sigma.
+
+    Examples: bkgen limit cards/dark_higgs.yaml --cl 0.95, bkgen limit cards/dark_higgs.yaml --toys 1000 --seed 1
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.progress import progress
+    from bkgen.results import answer, show_quantities
+
+    from . import limits, points, toy_limits
+
+    job = load_card(card)
+    if toys is None:
+        result, here = limits.limit_card(job, cl)
+    else:
+        with progress(toy_limits.USUAL_STRENGTHS * toys, "toys", show=True) as advance:
+            result, here = toy_limits.limit_card_from_toys(job, cl, toys, seed, advance)
+    warnings = [*job.warnings, *points.template_warnings(here), *toy_limits.warnings(result)]
+    show_warnings(warnings)
+    found = limits.quantities(result, here)
+    if as_json:
+        print_json(answer("limit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def scan(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=GRID",
+            help="Parameter and grid: FROM:TO:POINTS, log:FROM:TO:POINTS or A,B,C.  BR sets the strength.  Up to two.",
+        ),
+    ] = None,
+    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is) or rates.")] = "fit",
+    cl: Annotated[float, typer.Option(help="Confidence level of limits.")] = 0.9,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="*.json or *.parquet (default outputs/NAME_scan.json).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted scan.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    look_elsewhere: Annotated[
+        bool, typer.Option("--global", help="Global significance of a scan of fit over one axis, from toys.")
+    ] = False,
+    toys: Annotated[int, typer.Option(help="Number of toys for --global.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Scan one or two parameters of a model: rates, fits, limits or the likelihood.
+
+    Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import scan as scans
+
+    job = load_card(card)
+    path = output or Path("outputs") / f"{card.stem}_scan.json"
+    work = scans.Scan(job, tuple(map(scans.read_axis, axis or [])), scans.read_what(what), cl)
+    work.check_global(toys if look_elsewhere else None, seed)
+    scans.refuse(path, force=force, resume=resume)
+    result = _scanned(work, path, resume, workers)
+    found = scans.summary(result)
+    if look_elsewhere:
+        found += _global(work, result, toys, seed)
+    warnings = [*job.warnings, *result.warnings]
+    more = len(warnings) - _SHOWN
+    show_warnings(warnings if more <= 0 else [*warnings[:_SHOWN], f"{more} more warnings in {path}"])
+    whole = answer("scan", job.resolved(), found, warnings, job.physics_inputs.sha256) | result.to_dict()
+    scans.write(result, whole, path)
+    if as_json:
+        print_json(whole)
+    else:
+        show_quantities(found)
+    print(path, file=sys.stderr)
+
+
+def sensitivity(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    luminosity: Annotated[
+        str, typer.Option(metavar="LIST", help="Integrated luminosities in ab^-1, separated by commas.")
+    ] = "1,5,10,50",
+    systematics: Annotated[
+        str, typer.Option(help="Widths of the nuisance parameters: constant, sqrtL (shrink with 1/sqrt(L)) or none.")
+    ] = "constant",
+    cl: Annotated[float, typer.Option(help="Confidence level of the limits.")] = 0.9,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Expected limits and significances at higher luminosity, and the luminosity for 3 and 5 sigma.
+
+    Example: bkgen sensitivity cards/dark_higgs.yaml --luminosity 1,5,10,50 --systematics sqrtL
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import points
+    from . import sensitivity as projections
+
+    job = load_card(card)
+    wanted = projections.read_luminosities(luminosity)
+    result, here = projections.sensitivity_card(job, wanted, projections.read_systematics(systematics), cl)
+    warnings = [*job.warnings, *points.template_warnings(here), *projections.warnings(result)]
+    show_warnings(warnings)
+    found = projections.quantities(result, here)
+    if as_json:
+        print_json(answer("sensitivity", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def _scanned(work: Scan, path: Path, resume: bool, workers: int) -> ScanResult:
+    """Do a scan with a progress bar; says what is kept if it is interrupted."""
+    from bkgen.progress import progress
+
+    from . import scan as scans
+
+    try:
+        with progress(len(work.rows) * work.row_size, "points", show=True) as advance:
+            return scans.run(work, path, resume=resume, workers=workers, advance=advance)
+    except KeyboardInterrupt:
+        print(f"{scans.part_of(path)}: finished points are kept, go on with --resume", file=sys.stderr)
+        raise
+
+
+def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quantity]:
+    from bkgen.progress import progress
+
+    from .look_elsewhere import global_significance
+
+    with progress(len(work.rows), "points with toys", show=True) as advance:
+        return global_significance(work.card, result, toys, seed, advance).quantities()
 
 
 def export(

@@ -181,6 +181,11 @@ class Likelihood:
         yields, _ = self.jacobian(parameters, signal)
         return Data(yields, parameters[self._auxiliary_index])
 
+    @property
+    def auxiliary_widths(self) -> Array:
+        """(n_auxiliary,) standard deviations of the auxiliary measurements."""
+        return np.asarray(np.sqrt(2.0 / self.curvature[self._auxiliary_index]))
+
 
 @functools.cache
 def official() -> Likelihood:

@@ -91,9 +91,12 @@ def quantities(result: FitResult, here: Point) -> list[Quantity]:
 
 def warnings(result: FitResult, here: Point) -> list[str]:
     """What a reader of the fit must know."""
-    found = []
-    if not result.converged:
-        found.append(_NOT_CONVERGED.format(result.edm))
-    if here.fraction_outside > 1e-3:
-        found.append(f"{here.fraction_outside:.2%} of the branching fraction is at q2 without a published efficiency")
-    return found
+    failed = [] if result.converged else [_NOT_CONVERGED.format(result.edm)]
+    return [*failed, *template_warnings(here)]
+
+
+def template_warnings(here: Point) -> list[str]:
+    """What a reader of anything made with the template must know."""
+    if here.fraction_outside <= 1e-3:
+        return []
+    return [f"{here.fraction_outside:.2%} of the branching fraction is at q2 without a published efficiency"]

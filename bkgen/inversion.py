@@ -188,6 +188,14 @@ class _Search:
         return max(self._distance(value), -700.0)
 
 
+def parameter_unit(card: Card, parameter: str) -> str:
+    """Unit of a parameter that can be varied, a real number of the card's model, with a dot inside a block.
+
+    Raises InputError for anything else, with a suggestion.
+    """
+    return _unit(_parameter_of(card, parameter)[0])
+
+
 def _parameter_of(card: Card, path: str) -> tuple[FieldInfo, float | None]:
     """The field of a parameter and its value in the card, None where it has none."""
     owner: BaseModel = card.model

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, kernel, memory, points, root_output
+from benchmarks import common, kernel, likelihood, memory, points, root_output
 
 
 def test_kernel() -> None:
@@ -35,6 +35,13 @@ def test_points() -> None:
     """A hundred points of each model, scaled to ten thousand."""
     rows = points.measure(points=points.POINTS // 100)
     assert len(rows) == len(points.MASSES) + 1
+    assert all(row.measured > 0.0 for row in rows)
+
+
+def test_likelihood() -> None:
+    """One mass and a scan of 4 x 4 points, scaled; agreement with pyhf is tested with the limits."""
+    rows = likelihood.measure(masses=1, grid=4, templates=0)
+    assert len(rows) == 3
     assert all(row.measured > 0.0 for row in rows)
 
 

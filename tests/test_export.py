@@ -14,7 +14,7 @@ import pyhf
 import pytest
 import uhi.io.json
 import uproot
-from bkgen_analysis import export, patchset, plots, points, responses
+from bkgen_analysis import export, patchset, points, regions, responses
 from bkgen_analysis.cli import register
 from bkgen_analysis.likelihood import Likelihood, Signal, official
 from bkgen_analysis.points import Point
@@ -212,8 +212,8 @@ def test_yields_are_consistent(contents: export.Contents) -> None:
     assert yields["data"].sum() == official().observed.main.sum()
     made = export.histograms(contents)
     assert len(made) == 2 + 8 * 6
-    a = plots.region_a(load_card(CARDS / "dark_higgs.yaml"))
-    np.testing.assert_array_equal(made["A_q2_rec/data"].values(), a.data)
+    region = regions.compare(load_card(CARDS / "dark_higgs.yaml")).regions[0]
+    np.testing.assert_array_equal(made["A_q2_rec/data"].values(), region.data)
     np.testing.assert_array_equal(made["A_q2_rec/signal"].axes[0].edges, [-1.0, 4.0, 8.0, 25.0])
     np.testing.assert_allclose(made["A_q2_rec/sm"].values(), made["A/sm"].values().reshape(3, 3).sum(axis=0))
     errors = np.sqrt(np.diag(part.after.total_covariance))[:9]
