@@ -187,6 +187,8 @@ def scan(
     more = len(warnings) - _SHOWN
     show_warnings(warnings if more <= 0 else [*warnings[:_SHOWN], f"{more} more warnings in {path}"])
     whole = answer("scan", job.resolved(), found, warnings, job.physics_inputs.sha256) | result.to_dict()
+    if work.what == "limit":
+        whole["cl"] = cl
     scans.write(result, whole, path)
     if as_json:
         print_json(whole)

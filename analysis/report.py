@@ -31,7 +31,7 @@ from bkgen.generator import EventBatch
 from bkgen.io.metadata import data_sha256
 from bkgen.results import HEADER, Quantity, rows
 
-from . import plots, points, true_spectra
+from . import limits, plots, points, true_spectra
 from .regions import DataComparison, compare
 from .responses import data_file
 from .style import svg_source, write_whole
@@ -308,6 +308,17 @@ def _fit(about: Subject) -> Iterator[Block]:
         )
 
 
+def _limits(about: Subject) -> Iterator[Block]:
+    if about.comparison is None or about.comparison.here is None:
+        return
+    result, here = limits.limit_card(about.card)
+    yield Text(
+        f"Upper limits at {100.0 * result.cl:g}% confidence level (CLs, asymptotic). The expected ones are for "
+        f"fluctuations of {limits.BANDS[0]} to {limits.BANDS[-1]} standard deviations without a signal."
+    )
+    yield _quantities("Limits and significance", limits.quantities(result, here))
+
+
 def _warnings(about: Subject) -> Iterator[Block]:
     if about.warnings:
         yield Items(tuple((text, "") for text in about.warnings), warning=True)
@@ -361,6 +372,7 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
     ("spectrum", "Spectrum in true q2", _true_spectrum),
     ("reconstructed", "Reconstructed q2", _reconstructed),
     ("fit", "Data and fit", _fit),
+    ("limits", "Limits", _limits),
     ("provenance", "Provenance", _provenance),
     ("cite", "How to cite", _citations),
 ]

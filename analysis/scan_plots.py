@@ -20,7 +20,7 @@ from bkgen.errors import InputError, MissingExtra
 from bkgen.models import registry
 
 from .responses import Array
-from .style import BLACK, BLUE, GREEN, ORANGE, VERMILLION, literal, plain_style, provenance
+from .style import BLACK, BLUE, GREEN, VERMILLION, literal, plain_style, provenance
 
 try:
     from matplotlib.figure import Figure
@@ -33,22 +33,25 @@ if TYPE_CHECKING:
 
 NAMES: dict[str, tuple[str, ...]] = {
     "limit of BR": ("BR(obs)",),
-    "expected limit of BR": ("BR(exp)",),
+    "expected limit of BR": ("BR(exp{})",),
     "limit": ("obs",),
-    "expected limit": ("exp",),
-    "branching fraction": ("BR(card)", "BR", "prediction"),
+    "expected limit": ("exp{}",),
+    "branching fraction": ("BR(card)",),
     "fitted BR": ("BR(fit)",),
+    "lower end": ("BR(fit)_lower",),
+    "upper end": ("BR(fit)_upper",),
     "mu": ("mu",),
-    "interval": ("interval_68",),
+    "significance": ("z",),
     "-2 ln L": ("twice_nll",),
-    "-2 ln L of the SM": ("twice_nll_sm",),
-    "z against the SM": ("z_sm",),
-    "z against background": ("z_background",),
+    "-2 ln L at mu = 0": ("twice_nll_null",),
 }
-"""What a figure shows, and the names under which a scan may hold it; the first one present counts."""
+"""What a figure shows, and the names under which a scan may hold it, the first one present counts.
+
+In the names of expected limits {} stands for [-2] ... [2], or for nothing where one array holds all five.
+"""
 
 FLUCTUATIONS = (-2, -1, 0, 1, 2)
-"""Standard deviations of the entries of an expected limit, along the last index or as arrays NAME_-2 ... NAME_2."""
+"""Standard deviations of the entries of an expected limit, along the last index or as an array for each."""
 
 LEVELS = {"68%": 2.2957, "95%": 5.9915}
 """Rise of -2 ln L at the edge of a region of that probability, for two parameters."""
@@ -79,18 +82,23 @@ class Scan:
     def expected(self, what: str) -> Array | None:
         """(n_1, ..., 5) expected limits for `FLUCTUATIONS`, or None."""
         for name in NAMES[what]:
-            parts = [self.arrays.get(f"{name}_{n}") for n in FLUCTUATIONS]
-            if name in self.arrays:
-                return self.arrays[name]
+            parts = [self.arrays.get(name.format(f"[{n}]")) for n in FLUCTUATIONS]
+            if (whole := self.arrays.get(name.format(""))) is not None:
+                return whole
             if all(part is not None for part in parts):
                 return np.stack([part for part in parts if part is not None], axis=-1)
         return None
+
+    def twice_nll(self) -> Array | None:
+        """(n_1, ...) -2 ln L; where a strength was fitted and is negative, that of no signal. None without it."""
+        value, mu, null = self.get("-2 ln L"), self.get("mu"), self.get("-2 ln L at mu = 0")
+        return value if value is None or mu is None or null is None else np.where(mu < 0.0, null, value)
 
     def label(self, axis: str) -> str:
         """Name of an axis with its unit."""
         unit = self.units.get(axis, "1")
         shown = literal(axis)
-        return shown if unit in ("", "1") else f"{shown} [{literal(unit)}]"
+        return shown if unit in ("", "1", None) else f"{shown} [{literal(str(unit))}]"
 
 
 def scan_of(axes: Mapping[str, ArrayLike], arrays: Mapping[str, ArrayLike], **labels: Any) -> Scan:
@@ -198,30 +206,32 @@ def limit_bands(scan: Scan) -> Figure:
 
 
 def fitted(scan: Scan) -> Figure:
-    """Fitted branching fraction with its 68% interval, and the significances below."""
+    """Fitted branching fraction with its 68% interval and the model's prediction, and the significance below."""
     x = _only_axis(scan)
-    best, mu, interval = scan.get("fitted BR"), scan.get("mu"), scan.get("interval")
+    best, lower, upper = (scan.get(what) for what in ("fitted BR", "lower end", "upper end"))
     if best is None:
         raise InputError(f"{scan.source}: the scan holds no {NAMES['fitted BR'][0]}")
+    prediction, z = scan.get("branching fraction"), scan.get("significance")
     with plain_style():
-        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(1.8, 1.0))
-        if interval is not None and mu is not None:
-            band = interval * (best / mu)[:, np.newaxis]
-            upper.fill_between(x, band[:, 0], band[:, 1], color=_BRIGHT, label="68% interval")
-        upper.plot(x, best, "-", color=BLUE, marker=_marker(x), markersize=3, label="fit")
-        prediction = scan.get("branching fraction")
+        figure = Figure(figsize=(6.4, 5.6 if z is not None else 4.2), layout="constrained")
+        panels = figure.subplots(2 if z is not None else 1, 1, sharex=True, squeeze=False)[:, 0]
+        if lower is not None and upper is not None:
+            panels[0].fill_between(x, lower, upper, color=_BRIGHT, label="68% interval")
+            smallest = float(np.nanmin(upper - lower)) if np.any(np.isfinite(upper - lower)) else 0.0
+            if 0.0 < _LOG_SPAN * smallest < np.nanmax(np.abs([lower, upper])):
+                panels[0].set_yscale("symlog", linthresh=smallest)
+        panels[0].plot(x, best, "-", color=BLUE, marker=_marker(x), markersize=3, label="fit")
         if prediction is not None:
-            upper.plot(x, prediction, "-.", color=VERMILLION, label=rf"{literal(scan.model) or 'model'}, $\mu = 1$")
-        upper.axhline(0.0, color="0.5", linewidth=0.8)
-        upper.set_ylabel("fitted branching fraction")
-        upper.legend()
-        for what, color, style in (("z against the SM", GREEN, "-"), ("z against background", ORANGE, "--")):
-            if (z := scan.get(what)) is not None:
-                lower.plot(x, z, style, color=color, marker=_marker(x), markersize=3, label=what[2:])
-        lower.set_ylabel(r"significance [$\sigma$]")
-        _finish(lower, scan, x)
-        lower.legend()
+            label = rf"{literal(scan.model) or 'model'}, $\mu = 1$"
+            panels[0].plot(x, prediction, "-.", color=VERMILLION, label=label)
+        panels[0].axhline(0.0, color="0.5", linewidth=0.8)
+        panels[0].set_ylabel("fitted branching fraction")
+        if z is not None:
+            panels[1].plot(x, z, "-", color=GREEN, marker=_marker(x), markersize=3)
+            panels[1].axhline(0.0, color="0.5", linewidth=0.8)
+            panels[1].set_ylabel(r"local significance [$\sigma$]")
+        _finish(panels[-1], scan, x)
+        figure.legend(loc="outside upper left", ncols=3)
         provenance(figure, scan.source)
     return figure
 
@@ -229,7 +239,7 @@ def fitted(scan: Scan) -> Figure:
 def profile(scan: Scan) -> Figure:
     """-2 ln L relative to its smallest value, with the rises of 68% and 95% intervals for one parameter."""
     x = _only_axis(scan)
-    value = scan.get("-2 ln L")
+    value = scan.twice_nll()
     if value is None or not np.any(np.isfinite(value)):
         raise InputError(f"{scan.source}: the scan holds no -2 ln L")
     smallest = float(np.nanmin(value))
@@ -238,9 +248,9 @@ def profile(scan: Scan) -> Figure:
         axes = figure.subplots()
         axes.plot(x, value - smallest, "-", color=BLUE, marker=_marker(x), markersize=3)
         axes.plot(x[np.nanargmin(value)], 0.0, "*", color=VERMILLION, markersize=11, label="best point")
-        reference = scan.get("-2 ln L of the SM")
+        reference = scan.get("-2 ln L at mu = 0")
         if reference is not None:
-            axes.plot(x, reference - smallest, "-.", color=GREEN, label="Standard Model")
+            axes.plot(x, reference - smallest, "-.", color=GREEN, label=r"no signal, $\mu = 0$")
         for text, rise, style in (("68%", 1.0, "--"), ("95%", 3.8415, ":")):
             axes.axhline(rise, color="0.4", linestyle=style, linewidth=1.0, label=f"{text} interval: {rise:.3g}")
         axes.set_ylabel(r"$-2\,\Delta\ln L$")
@@ -256,7 +266,7 @@ def contours(scan: Scan) -> Figure:
 
     Raises InputError unless there are two axes of at least two values and a finite -2 ln L.
     """
-    value = scan.get("-2 ln L")
+    value = scan.twice_nll()
     if value is None or len(scan.axes) != 2 or min(value.shape[:2]) < 2 or not np.any(np.isfinite(value)):
         raise InputError(f"{scan.source}: contours need -2 ln L along two axes of at least two values each")
     (x_name, x), (y_name, y) = scan.axes.items()
@@ -344,9 +354,11 @@ def _labels(data: Mapping[str, Any], path: Path) -> dict[str, Any]:
     block = card.get("model") if isinstance(card, dict) else None
     name = block.get("name") if isinstance(block, dict) else None
     known = registry().get(name) if isinstance(name, str) else None
+    own = {} if known is None else {row.name: row.unit for row in parameters(known)}
+    units = data.get("units")
     source = f"{path.name}, inputs {str(data.get('inputs_sha256', 'unknown'))[:12]}"
     return {
-        "units": {} if known is None else {row.name: row.unit for row in parameters(known)},
+        "units": units if isinstance(units, dict) else own,
         "model": name if isinstance(name, str) else "",
         "cl": _confidence(data),
         "source": source,

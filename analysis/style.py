@@ -31,6 +31,7 @@ _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": "medium",
     "axes.axisbelow": True,
+    "axes.formatter.limits": (-3, 5),
     "hatch.linewidth": 0.5,
     "legend.fontsize": "small",
     "legend.frameon": False,

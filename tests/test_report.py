@@ -111,7 +111,16 @@ def test_report_of_a_card(of_card: Path) -> None:
     check_structure(page)
     assert len(page.all("img")) == 5
     written = (CARDS / "dark_higgs.yaml").read_text().rstrip("\n")
-    for words in (written, "BR(B+ -> K+ H1)", "interval_68", "0.996363", __version__, "arXiv:2401.10112", "2207.12468"):
+    for words in (
+        written,
+        "BR(B+ -> K+ H1)",
+        "interval_68",
+        "0.996363",
+        "BR(obs)",
+        __version__,
+        "arXiv:2401.10112",
+        "2207.12468",
+    ):
         assert words in page.text, words
     card = api.load_card(CARDS / "dark_higgs.yaml")
     assert card.physics_inputs.sha256 in page.text

@@ -63,7 +63,9 @@ def test_limits_of_an_answer(tmp_path: Path) -> None:
 
 def test_limits_of_branching_fractions_show_the_prediction() -> None:
     """The model's branching fraction is the ratio of the limits on it and on mu."""
-    answer = limits(**{"BR(obs)": [8e-6, 4e-6, 1e-6, None], "BR(exp)": np.full((4, 5), 1e-6).tolist()})
+    answer = limits(
+        **{"BR(obs)": [8e-6, 4e-6, 1e-6, None], **{f"BR(exp[{n}])": [1e-6] * 4 for n in scan_plots.FLUCTUATIONS}}
+    )
     scan = scan_of(answer["axes"], answer["arrays"])
     axes = scan_plots.limit_bands(scan).axes[0]
     (line,) = [line for line in axes.get_lines() if str(line.get_label()).startswith("model")]
@@ -72,27 +74,51 @@ def test_limits_of_branching_fractions_show_the_prediction() -> None:
 
 
 def test_expected_limits_as_five_arrays() -> None:
-    """exp_-2 ... exp_2 are the same as one array with five entries per point."""
-    parts = {f"exp_{n}": [float(n)] * 4 for n in scan_plots.FLUCTUATIONS}
+    """exp[-2] ... exp[2] are the same as one array with five entries per point."""
+    parts = {f"exp[{n}]": [float(n)] * 4 for n in scan_plots.FLUCTUATIONS}
     expected = scan_of({"m_H1": MASSES}, parts).expected("expected limit")
     assert expected is not None
     assert expected[0].tolist() == [-2.0, -1.0, 0.0, 1.0, 2.0]
 
 
 def test_fits_along_an_axis() -> None:
-    """The interval on the strength becomes a band of branching fractions."""
+    """The interval is a band of branching fractions, the significance is below."""
     arrays = {
         "BR(fit)": [2e-6, 4e-6, 6e-6, None],
-        "mu": [2.0, 4.0, 6.0, None],
-        "interval_68": [[1.0, 3.0], [3.0, 5.0], [5.0, 7.0], [None, None]],
-        "z_sm": [1.0, 2.0, 3.0, None],
+        "BR(fit)_lower": [1e-6, 3e-6, 5e-6, None],
+        "BR(fit)_upper": [3e-6, 5e-6, 7e-6, None],
+        "BR(card)": [1e-6] * 4,
+        "z": [1.0, 2.0, 3.0, None],
     }
     figure = figure_of(scan_of({"m_H1": MASSES}, arrays))
     upper, lower = figure.axes
     (band,) = upper.collections
     assert band.get_datalim(upper.transData).y0 == pytest.approx(1e-6)
-    assert "against the SM" in labels(figure)
+    assert {"fit", "68% interval"} <= set(labels(figure))
     assert "significance" in lower.get_ylabel()
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [("limit", {"observed", "expected, median"}), ("fit", {"fit", "68% interval"}), ("nll", {"best point"})],
+)
+def test_answers_of_scan_are_drawn(what: str, words: set[str], tmp_path: Path) -> None:
+    """What the command `scan` writes is what `plot` reads."""
+    path = tmp_path / "scan.json"
+    scanned = runner("scan", CARDS / "dark_higgs.yaml", "--axis", "m_H1=1.9,2.1", "--what", what, "-o", path)
+    assert scanned.exit_code == 0, scanned.stderr
+    scan = read_scan(path)
+    assert scan.label("m_H1") == "m_H1 [GeV]"
+    assert scan.cl == (0.9 if what == "limit" else None)
+    assert words <= set(labels(figure_of(scan)))
+
+
+def test_a_negative_strength_counts_as_no_signal() -> None:
+    """In a scan of fits -2 ln L is that of physical strengths."""
+    arrays = {"twice_nll": [1.0, 2.0], "twice_nll_null": [5.0, 5.0], "mu": [1.0, -1.0]}
+    value = scan_of({"m_H1": [1.0, 2.0]}, arrays).twice_nll()
+    assert value is not None
+    assert value.tolist() == [1.0, 5.0]
 
 
 def test_profile_is_relative_to_its_minimum() -> None:
