@@ -45,12 +45,13 @@ def spectrum(
 
 
 def fit(
-    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root).")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
 
     For the model `sm` mu multiplies the SM, for every other one mu multiplies the model on top of the SM (mu_SM = 1).
+    With an event file the template is counted from its events.
 
     Example: bkgen fit cards/dark_higgs.yaml --json
     """
@@ -60,11 +61,18 @@ def fit(
 
     from . import points
 
-    job = load_card(card)
-    result, here = points.fit_card(job)
-    warnings = [*job.warnings, *points.warnings(result, here)]
+    if card.suffix == ".root":
+        from . import event_templates
+
+        job, result, counted = event_templates.fit_file(card)
+        here: points.Point = counted
+        further, notes = event_templates.quantities(counted), event_templates.warnings(counted)
+    else:
+        job, further, notes = load_card(card), [], []
+        result, here = points.fit_card(job)
+    warnings = [*job.warnings, *points.warnings(result, here), *notes]
     show_warnings(warnings)
-    found = points.quantities(result, here)
+    found = [*points.quantities(result, here), *further]
     if as_json:
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
