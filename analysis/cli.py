@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
     app.command()(spectrum)
     app.command()(fit)
+    app.command()(posterior)
 
 
 def spectrum(
@@ -75,5 +76,38 @@ def fit(
     found = [*points.quantities(result, here), *further]
     if as_json:
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def posterior(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    poi: Annotated[
+        list[str], typer.Option("--poi", help="Parameter with the range of its flat prior, NAME=LOWER:UPPER; up to 3.")
+    ],
+    n_points: Annotated[
+        int | None, typer.Option("--points", min=4, help="Points on each axis (default 100, 40 or 20 for 1, 2, 3).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Posterior of up to three parameters in the Belle II likelihood, marginalised over its nuisance parameters.
+
+    NAME is mu or a parameter of the model.  The range may be left out for mu and for coefficients of `wet`.
+
+    Example: bkgen posterior cards/wet.yaml --poi C_VL=0:20 --json
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import posterior as posteriors
+
+    job = load_card(card)
+    result = posteriors.posterior(job, [posteriors.parameter(job, text) for text in poi], n_points)
+    warnings = [*job.warnings, *posteriors.warnings(result)]
+    show_warnings(warnings)
+    found = posteriors.quantities(result)
+    if as_json:
+        print_json(answer("posterior", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)

@@ -148,10 +148,8 @@ def warnings(here: EventPoint) -> list[str]:
     """What a reader of a fit of events must know beside `points.warnings`."""
     if here.template_error <= TEMPLATE_ERROR_TOLERANCE:
         return []
-    return [
-        f"the template has a statistical error of {here.template_error:.1%} ({here.events} events), which is not part "
-        "of the fit: generate more events, or fit the card"
-    ]
+    text = f"the template has a statistical error of {here.template_error:.1%} ({here.events} events)"
+    return [f"{text}, which is not part of the fit: generate more events, or fit the card"]
 
 
 def _relative_error(values: Array, covariance: Array) -> float:

@@ -21,7 +21,7 @@ from bkgen.card import Card, card_from_dict
 from bkgen.errors import InputError
 from bkgen.quantities import invisible_branching
 
-ALP = {"name": "alp", "m_a": 2.0, "f_a": 3e6, "C_chi": 0.1, "m_chi": 0.7}
+ALP = {"name": "alp", "m_a": 2.0, "f_a": 1e8, "C_q": 1.0, "C_G_UV": 8.0, "C_chi": 5.0, "m_chi": 0.5}
 
 
 def card(model: dict[str, Any], path: Path, events: int = 200_000, **settings: Any) -> Card:
@@ -108,8 +108,13 @@ def test_line_with_displaced_decays(tmp_path: Path) -> None:
     api.run(job)
     _, here = event_templates.point_of_file(tmp_path / "alp.root")
     exact = points.point(job)
-    assert here.branching == pytest.approx(exact.branching, rel=5.0 * max(here.template_error, 1e-9))
-    np.testing.assert_allclose(here.template, exact.template, rtol=5.0 * max(here.template_error, 1e-9))
+    assert 1e-5 < here.template_error < 1e-3
+    assert here.branching == pytest.approx(exact.branching, rel=4.0 * here.template_error)
+    np.testing.assert_allclose(here.template, exact.template, rtol=4.0 * here.template_error)
+    whole = event_templates.count(
+        [Columns(*(api.open(tmp_path / "alp.root").numpy()[n] for n in Columns._fields))], 1.0
+    )
+    assert np.count_nonzero(whole.bins) == 1
 
 
 def test_normalisation_is_that_of_the_branching_fraction(tmp_path: Path) -> None:
