@@ -49,8 +49,8 @@ STRENGTH_RANGE = (0.0, 20.0)
 """Default prior range of `mu` for `sm`."""
 
 _COEFFICIENTS = ("C_VL", "C_VR", "C_SL", "C_SR", "C_TL")
-_COARSE = {1: 25, 2: 10, 3: 6}
-_HESSIANS = {1: 5, 2: 4, 3: 3}
+_COARSE = {1: 20, 2: 8, 3: 6}
+_HESSIANS = {1: 13, 2: 6, 3: 4}  # with the default number of points, fewer with fewer
 _DEPTH = 12.0  # ln of the density below its maximum at which the grid ends
 _MAX_ZOOMS = 6
 _FINE = 4001  # points at which a marginal density is interpolated
@@ -202,9 +202,11 @@ def marginalise(of: Templates, parameters: Sequence[Parameter], points: int | No
         box = smaller
         if shrunk > 0.5:
             break
-    axes = _grid(box, points or POINTS[n])
+    n_points = points or POINTS[n]
+    axes = _grid(box, n_points)
+    n_hessians = min(_HESSIANS[n], max(3, round(_HESSIANS[n] * n_points / POINTS[n])))
     found = scan.over(axes)
-    log_density = found.log_density + scan.correction(_grid(box, _HESSIANS[n]), axes)
+    log_density = found.log_density + scan.correction(_grid(box, n_hessians), axes)
     log_density -= np.max(log_density)
     log_density -= math.log(float(_integrated(np.exp(log_density), axes, set())))
     marginals = tuple(
