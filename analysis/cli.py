@@ -1,4 +1,4 @@
-"""The commands that bkgen_analysis adds to `bkgen`: spectrum and fit."""
+"""The commands that bkgen_analysis adds to `bkgen`: spectrum, fit, posterior, recast."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     app.command()(spectrum)
     app.command()(fit)
     app.command()(posterior)
+    app.command()(recast)
 
 
 def spectrum(
@@ -109,5 +110,36 @@ def posterior(
     found = posteriors.quantities(result)
     if as_json:
         print_json(answer("posterior", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def recast(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML) in B0 -> K0, B0 -> K*0 or B+ -> K*+.")],
+    efficiency: Annotated[
+        Path | None,
+        typer.Option("--efficiency", help="Table q2_lo,q2_hi,efficiency of the search; without it omega = 1."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compare the prediction with the published limits on B -> K0, K*0, K*+ nu nubar, recast by omega.
+
+    Without --efficiency the result is indicative: omega = 1.  For B+ -> K+ use `bkgen fit`.
+
+    Example: bkgen recast kst.yaml --json, where kst.yaml is cards/wet.yaml with channel: B0 -> K*0, detector: ideal
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import recast as recasts
+
+    job = load_card(card)
+    result = recasts.recast(job, None if efficiency is None else recasts.read_efficiency(efficiency))
+    warnings = [*job.warnings, *recasts.warnings(result)]
+    show_warnings(warnings)
+    found = recasts.quantities(result)
+    if as_json:
+        print_json(answer("recast", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)

@@ -121,8 +121,8 @@ def point_of_file(path: str | Path) -> tuple[Card, EventPoint]:
         raise InputError(f"{path}: no events in which X stays unseen")
     values, covariance = template_from_events(counted, column_0)
     outside = max(0.0, 1.0 - float(np.sum(counted.bins)) / counted.total)
-    error = _relative_error(values, covariance)
-    return card, EventPoint(counted.total, values, outside, covariance, error, counted.events)
+    relative = _relative_error(values, covariance)
+    return card, EventPoint(counted.total, values, outside, covariance, relative, counted.events)
 
 
 def fit_file(path: str | Path) -> tuple[Card, FitResult, EventPoint]:
