@@ -115,7 +115,11 @@ def posterior(
 
 
 def recast(
-    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML) in B0 -> K0, B0 -> K*0 or B+ -> K*+.")],
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Channel in the place of the card's: B0 -> K0, B0 -> K*0, B+ -> K*+."),
+    ] = None,
     efficiency: Annotated[
         Path | None,
         typer.Option("--efficiency", help="Table q2_lo,q2_hi,efficiency of the search; without it omega = 1."),
@@ -126,7 +130,7 @@ def recast(
 
     Without --efficiency the result is indicative: omega = 1.  For B+ -> K+ use `bkgen fit`.
 
-    Example: bkgen recast kst.yaml --json, where kst.yaml is cards/wet.yaml with channel: B0 -> K*0, detector: ideal
+    Example: bkgen recast cards/wet.yaml --channel "B0 -> K*0"
     """
     from bkgen.api import load_card
     from bkgen.cli import print_json, show_warnings
@@ -135,6 +139,7 @@ def recast(
     from . import recast as recasts
 
     job = load_card(card)
+    job = job if channel is None else recasts.in_channel(job, channel)
     result = recasts.recast(job, None if efficiency is None else recasts.read_efficiency(efficiency))
     warnings = [*job.warnings, *recasts.warnings(result)]
     show_warnings(warnings)

@@ -233,9 +233,8 @@ def log_marginal_likelihood(signal: Signal) -> float:
     at = _Scan(lambda _: signal).at((), None)
     if at is None:
         return -math.inf
-    return (
-        -0.5 * at.twice_nll - 0.5 * _full_log_det(at, _held(signal)) + 0.5 * at.inside.sum() * math.log(2.0 * math.pi)
-    )
+    dimensions = int(np.count_nonzero(at.inside))
+    return 0.5 * (dimensions * math.log(2.0 * math.pi) - at.twice_nll - _full_log_det(at, _held(signal)))
 
 
 def highest_density(values: Array, density: Array, mass: float) -> tuple[float, ...]:

@@ -157,12 +157,9 @@ def recast(card: Card, efficiency: Efficiency | None = None) -> Recast:
     total = card.model.describe_name() in TOTAL_MODELS
     factor = 1.0
     if efficiency is not None:
-        bins = [invisible_branching(c, efficiency.edges) for c in (standard, card)]
+        sm, new = (_with_rest(invisible_branching(c, efficiency.edges), _invisible(c)) for c in (standard, card))
         try:
-            factor = omega(
-                *[_with_rest(b, _invisible(c)) for b, c in zip(bins, (standard, card), strict=True)],
-                np.append(efficiency.values, 0.0),
-            )
+            factor = omega(sm, new, np.append(efficiency.values, 0.0))
         except ValueError as error:
             raise InputError(f"the efficiency cannot be used: {error}") from None
     return Recast(
@@ -173,6 +170,18 @@ def recast(card: Card, efficiency: Efficiency | None = None) -> Recast:
         indicative=efficiency is None,
         limits=found,
     )
+
+
+def in_channel(card: Card, channel: str) -> Card:
+    """The card in another channel, with the detector `ideal`.  Raises InputError as a card in a file."""
+    changes: dict[str, object] = {
+        "channel": channel,
+        "detector": "ideal",
+        "Kst_decay": None,
+        "variation": [],
+        "variations": "none",
+    }
+    return card_from_dict({**card.resolved(), **changes}, "command line")
 
 
 def excluded(card: Card, efficiency: Efficiency | None = None) -> bool:
