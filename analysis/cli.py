@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .scan import Scan, ScanResult
 
+_COMPILING = "compiling the likelihood ..."
 _SHOWN = 10  # warnings of a scan on the terminal; its file has all
 
 
@@ -206,7 +207,7 @@ def limit(
     if toys is None:
         result, here = limits.limit_card(job, cl)
     else:
-        with progress(toy_limits.USUAL_STRENGTHS * toys, "toys", show=True) as advance:
+        with progress(toy_limits.USUAL_STRENGTHS * toys, "toys", show=True, compiling=_COMPILING) as advance:
             result, here = toy_limits.limit_card_from_toys(job, cl, toys, seed, advance)
     warnings = [*job.warnings, *points.template_warnings(here), *toy_limits.warnings(result)]
     show_warnings(warnings)
@@ -317,7 +318,7 @@ def _scanned(work: Scan, path: Path, resume: bool, workers: int) -> ScanResult:
     from . import scan as scans
 
     try:
-        with progress(len(work.rows) * work.row_size, "points", show=True) as advance:
+        with progress(len(work.rows) * work.row_size, "points", show=True, compiling=_COMPILING) as advance:
             return scans.run(work, path, resume=resume, workers=workers, advance=advance)
     except KeyboardInterrupt:
         print(f"{scans.part_of(path)}: finished points are kept, go on with --resume", file=sys.stderr)
@@ -329,7 +330,7 @@ def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quanti
 
     from .look_elsewhere import global_significance
 
-    with progress(len(work.rows), "points with toys", show=True) as advance:
+    with progress(len(work.rows), "points with toys", show=True, compiling=_COMPILING) as advance:
         return global_significance(work.card, result, toys, seed, advance).quantities()
 
 

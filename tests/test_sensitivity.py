@@ -158,7 +158,7 @@ def test_scan_command(tmp_path: Path) -> None:
 
 def test_scan_command_shows_few_warnings(tmp_path: Path) -> None:
     path = tmp_path / "scan.json"
-    done = command("scan", CARD, "--axis", "m_H1=5:6:30", "--what", "rates", "-o", path)
+    done = command("scan", CARDS / "alp.yaml", "--axis", "m_a=5:6:30", "--what", "rates", "-o", path)
     assert done.exit_code == 0
     assert len(done.stderr.splitlines()) < 15
     assert len(json.loads(path.read_text())["warnings"]) >= 30
