@@ -27,10 +27,10 @@ class GoodnessOfFit:
     p_value: float
 
 
-def goodness(likelihood: Likelihood, best: Minimum, data: Data | None = None) -> GoodnessOfFit:
-    """The asymptotic goodness of a fit; `data` as in the fit."""
+def goodness(likelihood: Likelihood, best: Minimum, data: Data | None = None, scanned: int = 0) -> GoodnessOfFit:
+    """The asymptotic goodness of a fit; `data` as in the fit, scanned: fitted parameters outside the signal."""
     saturated = likelihood.saturated(best.signal, data)
-    statistic, freedom = best.twice_nll - saturated, N_BINS - len(best.signal.pois)
+    statistic, freedom = best.twice_nll - saturated, N_BINS - len(best.signal.pois) - scanned
     return GoodnessOfFit(saturated, statistic, freedom, float(chi2.sf(statistic, freedom)))
 
 
