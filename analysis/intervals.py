@@ -9,7 +9,7 @@ import numpy as np
 from bkgen.errors import RunError
 
 from .likelihood import Data, Likelihood
-from .minimise import Minimum, descend
+from .minimise import Minimum, descend, pressed, reduced
 from .responses import Array
 
 RISE_68 = 1.0
@@ -50,9 +50,12 @@ def crossing(
     bound = float(upper[index] if direction > 0.0 else lower[index])
     if here == bound or target <= 0.0:
         return here
-    tangent = column / column[index]
     metric = best.metric - np.outer(column, column) / column[index]
     free = likelihood.free(best.signal)
+    fixed = pressed((lower, upper), best.parameters, best.evaluation.gradient, free)
+    fixed[index] = False
+    column = reduced(best.metric, fixed)[:, index]
+    tangent = column / column[index]
     free[index] = False
     point, inside, outside = best.parameters, here, direction * math.inf
     value = _inside(here + direction * math.sqrt(2.0 * target * column[index]), bound, direction)

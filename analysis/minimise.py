@@ -96,9 +96,9 @@ def minimise(
             raise ValueError("the expected yields at the start of the minimisation are not all positive")
         point, evaluations = end.parameters, evaluations + end.evaluations
         metric = _preconditioner(likelihood, signal, point, free, data)
-        movable = _movable(likelihood.bounds(signal), point, end.evaluation.gradient, free)
-        gradient = np.where(movable, end.evaluation.gradient, 0.0)
-        edm = 0.5 * float(gradient @ metric @ gradient)
+        edm = -0.5 * float(
+            end.evaluation.gradient @ _direction(likelihood.bounds(signal), point, end.evaluation.gradient, metric, free)
+        )
         if edm < EDM_CONVERGED:
             break
     return Minimum(signal, point, end.evaluation, end.metric, edm, evaluations)
@@ -123,10 +123,8 @@ def descend(
     for _ in range(_MAX_STEPS):
         if not np.isfinite(current.twice_nll):
             break
-        movable = _movable(bounds, point, current.gradient, free)
-        gradient = np.where(movable, current.gradient, 0.0)
-        direction = np.where(movable, -(metric @ gradient), 0.0)
-        if -0.5 * float(gradient @ direction) < EDM_GOAL:
+        direction = _direction(bounds, point, current.gradient, metric, free)
+        if -0.5 * float(current.gradient @ direction) < EDM_GOAL:
             break
         trial = _line_search(likelihood, signal, point, current, direction, data)
         if trial is None:
@@ -152,14 +150,36 @@ def _preconditioner(
     return metric
 
 
-def _movable(
+def pressed(
     bounds: tuple[Array, Array], point: Array, gradient: Array, free: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Free parameters that are not pressed against a bound."""
+    """Free parameters that the gradient presses against a bound."""
     lower, upper = bounds
-    at_lower = (point <= lower) & (gradient > 0.0)
-    at_upper = (point >= upper) & (gradient < 0.0)
-    return free & ~at_lower & ~at_upper
+    return free & (((point <= lower) & (gradient > 0.0)) | ((point >= upper) & (gradient < 0.0)))
+
+
+def reduced(metric: Array, fixed: NDArray[np.bool_]) -> Array:
+    """Inverse of the Hessian without the parameters `fixed`, from the inverse `metric` of the whole one."""
+    if not fixed.any():
+        return metric
+    k = np.flatnonzero(fixed)
+    without = metric - metric[:, k] @ np.linalg.solve(metric[np.ix_(k, k)], metric[k, :])
+    without[k, :], without[:, k] = 0.0, 0.0
+    return np.asarray(without)
+
+
+def _direction(
+    bounds: tuple[Array, Array], point: Array, gradient: Array, metric: Array, free: NDArray[np.bool_]
+) -> Array:
+    """Quasi-Newton step of the free parameters; those at a bound stay there unless both gradient and step lead away."""
+    lower, upper = bounds
+    fixed = pressed(bounds, point, gradient, free)
+    while True:
+        direction = -(reduced(metric, fixed) @ np.where(free & ~fixed, gradient, 0.0))
+        outwards = ((point <= lower) & (direction < 0.0)) | ((point >= upper) & (direction > 0.0))
+        if not np.any(outwards & free & ~fixed):
+            return np.where(free & ~fixed, direction, 0.0)
+        fixed = fixed | (outwards & free)
 
 
 def _line_search(
@@ -170,10 +190,20 @@ def _line_search(
     direction: Array,
     data: Data | None,
 ) -> tuple[Array, Evaluation, int] | None:
-    """First of the steps 1, 1/2, 1/4 ... that lowers -2 ln L enough: point, evaluation, evaluations used."""
+    """First of the steps 1, 1/2, 1/4 ... that lowers -2 ln L enough: point, evaluation, evaluations used.
+
+    The first step is shorter if a parameter would leave its bounds: it ends there.
+    """
     lower, upper = likelihood.bounds(signal)
+    room = np.where(direction > 0.0, upper - point, point - lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        longest = np.where(direction != 0.0, room / np.abs(direction), np.inf)
+    first = min(1.0, float(np.min(longest)))
+    blocked = (longest <= first) & (first < 1.0)
     for halvings in range(_MAX_HALVINGS):
-        moved = np.clip(point + 0.5**halvings * direction, lower, upper)
+        moved = np.clip(point + first * 0.5**halvings * direction, lower, upper)
+        if not halvings:
+            moved = np.where(blocked, np.where(direction > 0.0, upper, lower), moved)
         reached = likelihood.evaluate(moved, signal, data)
         allowed = current.twice_nll + _SUFFICIENT_DECREASE * float(current.gradient @ (moved - point))
         if reached.twice_nll <= allowed:

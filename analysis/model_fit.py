@@ -33,11 +33,15 @@ from .minimise import Minimum, minimise
 from .points import CHANNEL, SOURCE, check_channel, column_0_of, poi_of, refit_references
 from .responses import Array
 from .responses import official as response
+from .signals import Reevaluated
 
 MAX_PARAMETERS = 6
 
-_STARTS = np.geomspace(1e-6, 1e6, 49)
+_STARTS = np.geomspace(1e-4, 1e4, 17)
 _FACTORS = np.geomspace(1e-3, 1e3, 61)
+_LIGHT = (0.02, 0.1, 0.3, 0.5)
+"""Light masses of a scan in units of the upper edge of the first bin of true q2."""
+
 _HALVINGS = 12
 _KEPT = RISE_95 + 1.0
 """Rise of -2 ln L up to which the steps of a scan count for the intervals of the other parameters."""
@@ -295,13 +299,15 @@ class _Fit:
         if not model.coordinates:
             return start
         start[slots] = model.start
+        if not isinstance(signal, Reevaluated):
+            return start
         template = signal.slopes(start[likelihood.slots(signal)])[:, 0]
         events = float(np.sum(np.abs(template) * self._known.background.evaluation.unit_signal))
         scale = 1.0 if not events else self._sm_events / events
         candidates = []
-        for factor in (*(scale * _STARTS), model.start[0]):
+        for first in (*(scale * _STARTS), model.start[0]):
             point = start.copy()
-            point[slots[0]] = factor
+            point[slots[0]] = first
             candidates.append((likelihood.evaluate(point, signal, self._data).twice_nll, point))
         return min(candidates, key=lambda candidate: candidate[0])[1]
 
@@ -346,6 +352,7 @@ class _Fit:
         if scanned.unit == "GeV":
             edges = response().edges
             values.update(np.sqrt(0.5 * (edges[:-1] + edges[1:])).tolist())
+            values.update((math.sqrt(edges[1]) * np.array(_LIGHT)).tolist())
         else:
             values.update((scanned.scale * _FACTORS).tolist())
         yield from sorted(values)
