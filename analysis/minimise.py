@@ -97,7 +97,8 @@ def minimise(
         point, evaluations = end.parameters, evaluations + end.evaluations
         metric = _preconditioner(likelihood, signal, point, free, data)
         edm = -0.5 * float(
-            end.evaluation.gradient @ _direction(likelihood.bounds(signal), point, end.evaluation.gradient, metric, free)
+            end.evaluation.gradient
+            @ _direction(likelihood.bounds(signal), point, end.evaluation.gradient, metric, free)
         )
         if edm < EDM_CONVERGED:
             break
@@ -150,9 +151,7 @@ def _preconditioner(
     return metric
 
 
-def pressed(
-    bounds: tuple[Array, Array], point: Array, gradient: Array, free: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def pressed(bounds: tuple[Array, Array], point: Array, gradient: Array, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Free parameters that the gradient presses against a bound."""
     lower, upper = bounds
     return free & (((point <= lower) & (gradient > 0.0)) | ((point >= upper) & (gradient < 0.0)))

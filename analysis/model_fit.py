@@ -30,7 +30,7 @@ from .goodness import GoodnessOfFit, goodness
 from .intervals import RISE_68, RISE_95, covariance, crossing
 from .likelihood import Data, Likelihood, official
 from .minimise import Minimum, minimise
-from .points import CHANNEL, SOURCE, check_channel, column_0_of, poi_of, refit_references
+from .points import CHANNEL, check_channel, column_0_of, poi_of, refit_references, source
 from .responses import Array
 from .responses import official as response
 from .signals import Reevaluated
@@ -71,12 +71,12 @@ class FittedParameter:
 class ModelFit:
     """Fit of the parameters of a model.
 
-    card: the card at the best values.  minimum: in the coordinates of the fit.  covariance: (n, n) of the parameters in
-    their units, inverse Hessian, zero for parameters at a bound; None where a parameter was scanned.  form_factors:
-    `official` or `refit`.  notes: what a reader must know.
+    branching: BR of the channel with X unseen at the best values.  minimum: in the coordinates of the fit.
+    covariance: (n, n) of the parameters in their units, inverse Hessian, zero for parameters at a bound; None where a
+    parameter was scanned.  form_factors: `official` or `refit`.  notes: what a reader must know.
     """
 
-    card: Card
+    branching: float
     parameters: tuple[FittedParameter, ...]
     covariance: Array | None
     minimum: Minimum
@@ -129,21 +129,21 @@ def fit_parameters(
 def quantities(result: ModelFit) -> list[Quantity]:
     """Values, intervals, covariances, BR(fit), -2 ln L of the fit and of the references, goodness of fit."""
     rows: list[Quantity] = []
+    origin = source(result.minimum.signal)
     for one in result.parameters:
-        rows.append(Quantity(one.name, one.value, one.unit, one.uncertainty, SOURCE))
+        rows.append(Quantity(one.name, one.value, one.unit, one.uncertainty, origin))
         for level, (low, high) in (("68", one.interval_68), ("95", one.interval_95)):
             if low is not None and high is not None:
-                rows.append(Quantity(f"interval_{level}({one.name})", (low, high), one.unit, None, SOURCE))
+                rows.append(Quantity(f"interval_{level}({one.name})", (low, high), one.unit, None, origin))
     if result.covariance is not None:
         for i, j in combinations(range(len(result.parameters)), 2):
             first, second = result.parameters[i], result.parameters[j]
             unit = " ".join(unit for unit in (first.unit, second.unit) if unit != "1") or "1"
             name = f"covariance({first.name}, {second.name})"
-            rows.append(Quantity(name, float(result.covariance[i, j]), unit, None, SOURCE))
-    branching = branching_fractions(result.card, result.card.physics_inputs)[f"BR({CHANNEL} inv)"]
+            rows.append(Quantity(name, float(result.covariance[i, j]), unit, None, origin))
     background, standard_model = result.references.background, result.references.standard_model
     values: list[tuple[str, float | bool]] = [
-        ("BR(fit)", branching),
+        ("BR(fit)", result.branching),
         ("twice_nll", result.twice_nll),
         ("twice_nll_background", background.twice_nll),
         ("twice_nll_sm", standard_model.twice_nll),
@@ -154,7 +154,7 @@ def quantities(result: ModelFit) -> list[Quantity]:
         ("converged", result.converged),
         ("edm", result.edm),
     ]
-    return [*rows, *(Quantity(name, value, "1", None, SOURCE) for name, value in values)]
+    return [*rows, *(Quantity(name, value, "1", None, origin) for name, value in values)]
 
 
 def warnings(result: ModelFit) -> list[str]:
@@ -197,9 +197,8 @@ class _Fit:
         self._fixed: Part = self._templates.nothing() if wet else self._templates.standard_model()
         self._wanted = _parameters(card, names)
         self._scanned: Parameter | None = None
-        self._coupled: list[Parameter] = []
-        self._exponents: list[float] = []
         self._build = self._classified()
+        self._build(self._card)  # what cannot be fitted is refused here, the points of a scan are only left out
 
     def result(self) -> ModelFit:
         """The fit with its intervals."""
@@ -217,7 +216,7 @@ class _Fit:
         if infinite:
             raise RunError(f"the best fit has no signal: {infinite[0]} is infinite")
         return ModelFit(
-            _card_at(best.card, values),
+            self._branching(best, values),
             tuple(found[one.name] for one in self._wanted),
             None if self._scanned is not None else self._covariance(best),
             best.best,
@@ -226,6 +225,16 @@ class _Fit:
             tuple(self._notes(best)),
             self._data,
         )
+
+    def _branching(self, best: _Step, values: dict[str, float]) -> float:
+        """BR at the best values; 0 where all couplings vanish, which a model may refuse."""
+        try:
+            card = best.card.with_model(values)
+        except BkgenError as error:
+            if best.model.coordinates and not any(values[c.parameter.name] for c in best.model.coordinates):
+                return 0.0
+            raise RunError(f"the model refuses the best values: {str(error).splitlines()[0]}") from error
+        return branching_fractions(card, card.physics_inputs)[f"BR({CHANNEL} inv)"]
 
     def _classified(self) -> Callable[[Card], Model]:
         """How the signal of a card at a value of the scanned parameter is built."""
@@ -315,11 +324,10 @@ class _Fit:
     def _sm_events(self) -> float:
         return float(np.sum(self._known.background.evaluation.unit_signal))
 
-    def _at(self, value: float) -> _Step | None:
+    def _at(self, scanned: Parameter, value: float) -> _Step | None:
         """The step at a value of the scanned parameter, None where the model refuses it or predicts no signal."""
-        assert self._scanned is not None
         try:
-            card = self._card.with_model({self._scanned.name: value})
+            card = self._card.with_model({scanned.name: value})
             if not np.any(self._templates.central(card)):
                 return None
             return self._step(card, value)
@@ -328,7 +336,7 @@ class _Fit:
 
     def _scan(self, scanned: Parameter) -> list[_Step]:
         """Steps in rising order, with the best of them refined."""
-        steps = [step for value in self._grid(scanned) if (step := self._at(value)) is not None]
+        steps = [step for value in self._grid(scanned) if (step := self._at(scanned, value)) is not None]
         if not steps:
             raise InputError(Problem((scanned.name,), "the model has no signal at any value of the scan"))
         k = int(np.argmin([step.best.twice_nll for step in steps]))
@@ -336,7 +344,7 @@ class _Fit:
         tried: dict[float, _Step] = {}
 
         def height(value: float) -> float:
-            step = self._at(float(value))
+            step = self._at(scanned, float(value))
             if step is None:
                 return 1e6
             tried[step.value] = step
@@ -381,11 +389,11 @@ class _Fit:
         intervals = []
         for rise in (RISE_68, RISE_95):
             level = best.best.twice_nll + rise
-            low = self._edge(list(reversed(steps[: k + 1])), level)
-            intervals.append((low, self._edge(list(steps[k:]), level)))
+            low = self._edge(scanned, list(reversed(steps[: k + 1])), level)
+            intervals.append((low, self._edge(scanned, list(steps[k:]), level)))
         return FittedParameter(scanned.name, scanned.unit, best.value, intervals[0], intervals[1])
 
-    def _edge(self, outwards: Sequence[_Step], level: float) -> float:
+    def _edge(self, scanned: Parameter, outwards: Sequence[_Step], level: float) -> float:
         """The last value below the level, or the end of the scan."""
         inside = outwards[0].value
         for step in outwards[1:]:
@@ -397,7 +405,7 @@ class _Fit:
             return inside
         for _ in range(_HALVINGS):
             middle = 0.5 * (inside + outside)
-            found = self._at(middle)
+            found = self._at(scanned, middle)
             if found is not None and found.best.twice_nll <= level:
                 inside = middle
             else:
@@ -430,7 +438,8 @@ def _parameters(card: Card, names: Sequence[str]) -> list[Parameter]:
         raise InputError(Problem(("poi",), "is given twice", ", ".join(sorted(repeated))))
     if len(names) > MAX_PARAMETERS:
         raise InputError(Problem(("poi",), f"{MAX_PARAMETERS} parameters at most can be fitted", len(names)))
-    found, problems = [], []
+    found: list[Parameter] = []
+    problems: list[Problem] = []
     for name in names:
         try:
             found.append(couplings.parameter(card, name))
@@ -446,11 +455,3 @@ def _ends(coordinate: Coordinate, low: float, high: float) -> tuple[float | None
     ends = sorted((coordinate.value_of(low), coordinate.value_of(high)))
     first, last = (end if math.isfinite(end) else None for end in ends)
     return first, last
-
-
-def _card_at(card: Card, values: dict[str, float]) -> Card:
-    """The card at the best values; one that the model refuses, such as a coupling of 0, stays as in the card."""
-    try:
-        return card.with_model(values)
-    except BkgenError:
-        return card

@@ -15,6 +15,7 @@ from .card_signals import CardTemplates, form_factor_choice, strength_signal
 from .fit import FitResult, Poi, References, fit, fit_signal, signal_references
 from .likelihood import Data
 from .responses import Array, official
+from .signals import SignalModel
 from .templates import template
 
 CHANNEL = "B+ -> K+"
@@ -81,7 +82,9 @@ def fit_card(card: Card, form_factors: str | None = None, data: Data | None = No
     templates = CardTemplates(card, "refit", column_0_of(poi))
     known, standard_model = refit_references(templates, data), templates.standard_model()
     if poi == "sm":
-        return fit_signal(strength_signal(templates, templates.nothing(), standard_model), known, poi=poi, data=data), here
+        return fit_signal(
+            strength_signal(templates, templates.nothing(), standard_model), known, poi=poi, data=data
+        ), here
     if not np.any(here.template):
         raise InputError("the model predicts no events in any bin of the likelihood: there is nothing to fit")
     fixed = standard_model if poi == "np" else templates.nothing()
@@ -120,7 +123,12 @@ def quantities(result: FitResult, here: Point) -> list[Quantity]:
         ("edm", result.edm, None),
         ("fraction_outside", here.fraction_outside, None),
     ]
-    return [Quantity(name, value, "1", error, SOURCE) for name, value, error in rows]
+    return [Quantity(name, value, "1", error, source(result.minimum.signal)) for name, value, error in rows]
+
+
+def source(signal: SignalModel) -> str:
+    """Source of fitted numbers, with the treatment of form factors where it is not the published one."""
+    return f"{SOURCE}, form factors refitted" if signal.pruned else SOURCE
 
 
 def warnings(result: FitResult, here: Point) -> list[str]:
