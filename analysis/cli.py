@@ -67,6 +67,10 @@ def fit(
     toys: Annotated[
         int, typer.Option("--toys", min=0, help="Toys for the p-value of the goodness of fit, about 30 ms each.")
     ] = 0,
+    response_errors: Annotated[
+        bool,
+        typer.Option("--response-errors", help="Include the statistical uncertainty of the published response."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
@@ -87,7 +91,7 @@ def fit(
     from . import commands
 
     job = load_card(card)
-    found, notes = commands.fitted(job, _names(poi or []), form_factors, toys)
+    found, notes = commands.fitted(job, _names(poi or []), form_factors, toys, response_errors)
     warnings = [*job.warnings, *notes]
     show_warnings(warnings)
     if as_json:

@@ -165,7 +165,7 @@ def fit_signal(signal: SignalModel, known: References, *, poi: Poi = "np", data:
     """
     likelihood = official()
     reference = known.standard_model if poi != "wet" else known.background
-    best = minimise(likelihood, signal, start=_started(likelihood, reference, poi), data=data)
+    best = minimise(likelihood, signal, start=_started(likelihood, signal, reference, poi), data=data)
     background, standard_model = known.background, known.standard_model
     return FitResult(
         poi=poi,
@@ -242,8 +242,9 @@ def _signal(poi: Poi, template: Array | None, unit_signal: Array) -> Signal:
     return signal
 
 
-def _started(likelihood: Likelihood, reference: Minimum, poi: Poi) -> Array:
+def _started(likelihood: Likelihood, signal: SignalModel, reference: Minimum, poi: Poi) -> Array:
     """The reference point as a point of the new fit: new physics starts at strength 0, mu_SM at 1."""
-    start = reference.parameters.copy()
+    start = likelihood.first_point(signal)
+    start[: reference.parameters.size] = reference.parameters
     start[likelihood.poi] = 1.0 if poi == "sm" else 0.0
     return start

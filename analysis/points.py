@@ -12,8 +12,9 @@ from bkgen.quantities import branching_fractions, invisible_branching
 from bkgen.results import Quantity
 
 from .card_signals import CardTemplates, form_factor_choice, strength_signal
-from .fit import FitResult, Poi, References, fit, fit_signal, signal_references
+from .fit import FitResult, Poi, References, fit, fit_signal, references, signal_references
 from .likelihood import Data
+from .response_errors import template_shifts
 from .responses import Array, official
 from .signals import SignalModel
 from .templates import template
@@ -68,27 +69,37 @@ def poi_of(card: Card) -> Poi:
     return "sm"
 
 
-def fit_card(card: Card, form_factors: str | None = None, data: Data | None = None) -> tuple[FitResult, Point]:
+def fit_card(
+    card: Card, form_factors: str | None = None, data: Data | None = None, *, response_errors: bool = False
+) -> tuple[FitResult, Point]:
     """Fit the strength of a card to the official data set of 362 fb^-1; the card's luminosity does not enter.
 
     form_factors: `official`, or `refit` with the eigen-directions of the card's set as nuisance parameters; by default
-    `refit` for `wet` and `official` otherwise.  data: the observed data by default.
+    `refit` for `wet` and `official` otherwise.  data: the observed data by default.  response_errors: with the
+    statistical uncertainty of the published response (`bkgen_analysis.response_errors`), not for `sm`, which has none
+    beyond that of the likelihood.
 
     Raises InputError for a channel or component without likelihood, or a model without selected events.
     """
     poi, here = poi_of(card), point(card)
-    if form_factor_choice(card, form_factors) == "official":
+    choice = form_factor_choice(card, form_factors)
+    further = response_errors and poi != "sm"
+    if choice == "official" and not further:
         return fit(None if poi == "sm" else here.template, poi=poi, data=data), here
-    templates = CardTemplates(card, "refit", column_0_of(poi))
-    known, standard_model = refit_references(templates, data), templates.standard_model()
+    templates = CardTemplates(card, choice, column_0_of(poi))
+    known = references(data) if choice == "official" else refit_references(templates, data)
+    standard_model = templates.standard_model()
     if poi == "sm":
-        return fit_signal(
-            strength_signal(templates, templates.nothing(), standard_model), known, poi=poi, data=data
-        ), here
+        signal = strength_signal(templates, templates.nothing(), standard_model)
+        return fit_signal(signal, known, poi=poi, data=data), here
     if not np.any(here.template):
         raise InputError("the model predicts no events in any bin of the likelihood: there is nothing to fit")
     fixed = standard_model if poi == "np" else templates.nothing()
     part = here.template, templates.shifted(card)
+    if further:
+        own = template_shifts(invisible_branching(card, official().edges), column_0_of(poi))
+        fixed = fixed[0], np.vstack([fixed[1], np.zeros_like(own)])
+        part = part[0], np.vstack([part[1], own])
     return fit_signal(strength_signal(templates, fixed, part), known, poi=poi, data=data), here
 
 
