@@ -79,37 +79,67 @@ def spectrum(
 
 def fit(
     card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root).")],
+    poi: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--poi",
+            metavar="NAME[,NAME]",
+            help="Parameter of the model to fit, e.g. sin_theta or Zp.g_X; more with commas or repeated "
+            "(default: the strength mu).",
+        ),
+    ] = None,
+    form_factors: Annotated[
+        str | None,
+        typer.Option(
+            "--form-factors",
+            metavar="official|refit",
+            help="Form factors as published, or those of the card with their covariance (default: refit for wet, "
+            "official otherwise).",
+        ),
+    ] = None,
+    toys: Annotated[
+        int, typer.Option("--toys", min=0, help="Toys for the p-value of the goodness of fit, about 30 ms each.")
+    ] = 0,
+    response_errors: Annotated[
+        bool,
+        typer.Option("--response-errors", help="Include the statistical uncertainty of the published response."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
 
-    For the model `sm` mu multiplies the SM, for every other one mu multiplies the model on top of the SM (mu_SM = 1).
-    With an event file the template is counted from its events.
+    For the model `sm` mu multiplies the SM, for `wet` the total, for every other one mu multiplies the model on top of
+    the SM (mu_SM = 1).  With an event file the template is counted from its events, and the strength is fitted.
 
-    Example: bkgen fit cards/dark_higgs.yaml --json
+    Examples: bkgen fit cards/dark_higgs.yaml --json
+
+    bkgen fit cards/dark_higgs.yaml --poi sin_theta
+
+    bkgen fit cards/wet.yaml --poi C_VL,C_SL,C_TL --form-factors official
     """
     from bkgen.api import load_card
     from bkgen.cli import print_json, show_warnings
     from bkgen.results import answer, show_quantities
 
-    from . import points
+    from . import commands
 
     if card.suffix == ".root":
-        from . import event_templates
-
-        job, result, counted = event_templates.fit_file(card)
-        here: points.Point = counted
-        further, notes = event_templates.quantities(counted), event_templates.warnings(counted)
+        commands.refuse_options_of_cards(poi, form_factors, toys, response_errors)
+        job, found, notes = commands.fitted_file(card)
     else:
-        job, further, notes = load_card(card), [], []
-        result, here = points.fit_card(job)
-    warnings = [*job.warnings, *points.warnings(result, here), *notes]
+        job = load_card(card)
+        found, notes = commands.fitted(job, _names(poi or []), form_factors, toys, response_errors)
+    warnings = [*job.warnings, *notes]
     show_warnings(warnings)
-    found = [*points.quantities(result, here), *further]
     if as_json:
         print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)
+
+
+def _names(options: list[str]) -> list[str]:
+    """Names given with commas or by repeating an option."""
+    return [name.strip() for option in options for name in option.split(",")]
 
 
 def posterior(

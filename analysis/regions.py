@@ -115,7 +115,9 @@ def regions_of(result: FitResult) -> tuple[Region, ...]:
         sm_fitted, signal, prediction = np.zeros_like(unit), result.standard_model, unit
     else:
         sm_fitted, signal = result.standard_model, result.new_physics
-        prediction = sm_fitted + unit * result.minimum.signal.template
+        values = result.parameters[likelihood.slots(result.minimum.signal)]
+        values[0] = 1.0
+        prediction = unit * result.minimum.signal.strengths(values)
     found = []
     for layout in layouts():
         P = layout.projection
