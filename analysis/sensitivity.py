@@ -29,11 +29,12 @@ from bkgen.errors import InputError, Problem
 from bkgen.results import Quantity, number
 
 from .fit import Poi
-from .likelihood import Data, Evaluation, Likelihood, Signal
+from .likelihood import Data, Evaluation, Likelihood
 from .limits import Asymptotics, check_level
 from .points import SOURCE, Point, poi_of, point
 from .profiles import Profile
 from .responses import Array
+from .signals import SignalModel
 
 Systematics: TypeAlias = Literal["constant", "sqrtL", "none"]
 
@@ -58,15 +59,15 @@ class ScaledLikelihood(Likelihood):
         """Share everything compiled with `published`."""
         vars(self).update(vars(copy.copy(published)))
         self._published, self._factor, self._known = published, factor, systematics == "none"
-        self._constraint = factor if systematics == "sqrtL" else 1.0
-        self.curvature = published.curvature * self._constraint
+        self._constraint_scale = factor if systematics == "sqrtL" else 1.0
+        self.curvature = published.curvature * self._constraint_scale
         self.observed = Data(published.observed.main * factor, published.observed.auxiliary)
         self._nuisances = np.arange(null.size) != published.poi
         if self._known:
             self.lower = np.where(self._nuisances, null, -np.inf)
             self.upper = np.where(self._nuisances, null, np.inf)
 
-    def evaluate(self, parameters: Array, signal: Signal, data: Data | None = None) -> Evaluation:
+    def evaluate(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Evaluation:
         """-2 ln L and its gradient, from n ln(k x) - k x = k (n/k ln x - x) + constant."""
         data = self.observed if data is None else data
         k = self._factor
@@ -74,16 +75,16 @@ class ScaledLikelihood(Likelihood):
         distance = parameters[self._auxiliary_index] - data.auxiliary
         slope = self._published.curvature[self._auxiliary_index] * distance
         gradient = k * found.gradient
-        gradient[self._auxiliary_index] += (self._constraint - k) * slope
-        twice_nll = k * found.twice_nll + (self._constraint - k) * 0.5 * float(slope @ distance)
+        gradient[self._auxiliary_index] += (self._constraint_scale - k) * slope
+        twice_nll = k * found.twice_nll + (self._constraint_scale - k) * 0.5 * float(slope @ distance)
         return Evaluation(twice_nll, gradient, found.background, found.unit_signal)
 
-    def jacobian(self, parameters: Array, signal: Signal) -> tuple[Array, Array]:
+    def jacobian(self, parameters: Array, signal: SignalModel) -> tuple[Array, Array]:
         """Expected events (n_bins,) and their derivatives (n_bins, n_parameters), scaled."""
         yields, jacobian = self._published.jacobian(parameters, signal)
         return self._factor * yields, self._factor * jacobian
 
-    def gauss_newton(self, parameters: Array, signal: Signal, data: Data | None = None) -> Array:
+    def gauss_newton(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Array:
         """Approximate Hessian; without correlations where the nuisance parameters are known."""
         hessian = super().gauss_newton(parameters, signal, data)
         if self._known:

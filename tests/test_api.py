@@ -346,11 +346,9 @@ def test_run_after_an_interruption(tmp_path: Path) -> None:
     assert len(api.open(tmp_path / "a.root")) == 200
 
 
-# SIGINT ends it even where the tests run in the background, which ignores SIGINT.  Not by preexec_fn: it would fork
-# this process, which JAX warns about once another test has used it.
 ENDLESS = """
 import signal, sys, bkgen
-signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in children of a background job
 card = {
     "schema": 1,
     "model": {"name": "sm"},

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, kernel, likelihood, memory, points, root_output
+from benchmarks import common, coverage, kernel, likelihood, memory, points, root_output
 
 
 def test_kernel() -> None:
@@ -43,6 +43,13 @@ def test_likelihood() -> None:
     rows = likelihood.measure(masses=1, grid=4, templates=0)
     assert len(rows) == 3
     assert all(row.measured > 0.0 for row in rows)
+
+
+def test_coverage() -> None:
+    """Five toys; their own spread decides."""
+    (row,) = coverage.measure(toys=5)
+    assert 0.0 <= row.measured <= 1.0
+    assert row.met
 
 
 @pytest.mark.parametrize(("ratio", "met"), [(0.5, True), (2.0, False)])

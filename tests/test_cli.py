@@ -308,12 +308,10 @@ def test_help_takes_less_than_a_third_of_a_second_of_cpu() -> None:
 
 
 OBEY_INTERRUPTS = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from bkgen.cli import main
-main()
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in children of a background job
+runpy.run_module("bkgen", run_name="__main__", alter_sys=True)
 """
-"""The command in a child process: SIGINT ends it even where the tests run in the background, which ignores SIGINT."""
 
 
 def test_interrupt_ends_with_code_130_and_leaves_nothing(tmp_path: Path) -> None:
