@@ -99,6 +99,21 @@ def test_XX_to_H1H1(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.parametrize("v_Phi", [3.1, None])
+def test_SS_to_H1H1(monkeypatch: pytest.MonkeyPatch, v_Phi: float | None) -> None:
+    mu_S, c, s = 0.6, MIXED.cos_theta, MIXED.sin_theta
+    k_111, k_211 = (0.0, 0.0) if v_Phi is None else cubic_couplings(MIXED.m_1, s, v_Phi, MIXED.constants)
+
+    def squared(x: Scattering) -> float:
+        D = [x.s - 1.7**2 + 1j * 1.7 * 0.3, x.s - 9.0**2 + 1j * 9.0 * 0.4]
+        return 0.5 * explicit.XX_to_H1H1(x, (2.0 * mu_S * c, 2.0 * mu_S * s), 0.0, (6.0 * k_111, 2.0 * k_211), D)
+
+    def sigma(x: FloatArray) -> FloatArray:
+        return dark_higgs.SS_to_H1H1(x, 2.3, mu_S, v_Phi, MIXED)
+
+    assert_explicit(monkeypatch, dark_higgs, sigma, (2.3, 1.7, 1.7), squared)
+
+
 def test_XX_to_ZpZp(monkeypatch: pytest.MonkeyPatch) -> None:
     m_X, coupling, v_Phi = X.values()
     m_Zp, g_X, Q_X = 0.9, 0.8, -1.3
@@ -322,9 +337,10 @@ def test_propagator_of_H1() -> None:
 # --- fermions -------------------------------------------------------------------------------------
 
 
-def test_chichi_to_H1H1(monkeypatch: pytest.MonkeyPatch) -> None:
-    y, v_Phi = 0.6, 3.1
-    k_111, k_211 = cubic_couplings(MIXED.m_1, MIXED.sin_theta, v_Phi, MIXED.constants)
+@pytest.mark.parametrize("v_Phi", [3.1, None])
+def test_chichi_to_H1H1(monkeypatch: pytest.MonkeyPatch, v_Phi: float | None) -> None:
+    y = 0.6
+    k_111, k_211 = (0.0, 0.0) if v_Phi is None else cubic_couplings(MIXED.m_1, MIXED.sin_theta, v_Phi, MIXED.constants)
 
     def squared(x: Scattering) -> float:
         c, s = MIXED.cos_theta, MIXED.sin_theta
@@ -615,6 +631,7 @@ def all_cross_sections() -> dict[str, tuple[SIGMA, float]]:
         "XbarH1": (lambda s: dark_higgs.XX_to_XbarH1(s, m_X, 0.1, 0.1, 57.5, higgses), 4.6),
         "XbarZp": (lambda s: dark_higgs.XX_to_XbarZp(s, m_X, 0.1, 0.01), 4.6),
         "chichi": (lambda s: dark_higgs.chichi_to_H1H1(s, m_X, 0.1, 57.5, higgses), 4.6),
+        "SS": (lambda s: dark_higgs.SS_to_H1H1(s, m_X, 0.1, 57.5, higgses), 4.6),
         "psipsi": (lambda s: dark_photon.psipsi_to_phiphi(s, 0.5, 0.004, 2.0, 1e-3), 1.0),
         "sb": (lambda s: scalar_dm.phiphi_to_sb(s, 1.0, 4.18, 0.1, 1e-7, 1e-7, 1e-8, 1e-8), 4.28),
         "singlet": (lambda s: higgs_exchange.singlet_to_SM(s, 0.5, 0.1, C, lambda m: SM_width(m, C)), 1.0),

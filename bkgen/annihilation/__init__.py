@@ -12,7 +12,7 @@ is (1/s) int sum |M|^2 dPhi_2 and s = 4 m^2/(1 - v^2/4); see `two_to_two`.  With
 
     two_to_two      phase space, flux, sigma v and its expansion
     higgs_exchange  dark pairs into Standard Model particles or other dark pairs through H1 and H2; the singlet scalar
-    dark_higgs      X Xbar and chi chibar into H1 H1, X Xbar into Z'Z', Z'H1, nu nubar, l+ l-; X X into Xbar H1, Xbar Z'
+    dark_higgs      X Xbar, S S, chi chibar -> H1 H1; X Xbar -> Z'Z', Z'H1, nu nubar, l+ l-; X X -> Xbar H1, Xbar Z'
     fermions        f fbar into two scalars, Dirac or Majorana
     scalar_dm       phi phi into s bbar and b sbar through contact operators
     alp             b -> s a, b bbar -> a g, b g -> b a and the same with photons

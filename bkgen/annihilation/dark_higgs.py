@@ -1,4 +1,4 @@
-"""Annihilation of the complex scalar X of the U(1)_Lmu-Ltau models, semi-annihilation in its Z3 model, chi chibar.
+"""Annihilation of X, S and chi of the dark Higgs models into H1 and Z', and semi-annihilation in the Z3 model.
 
     L = -lambda_PhiX (v_Phi phi + phi^2/2)|X|^2 + (m_Zp^2/v_Phi) phi Z'Z' + (m_Zp^2/2 v_Phi^2) phi^2 Z'Z'
         + i g_X Q_X Z'_mu (X* d^mu X - X d^mu X*) + (g_X Q_X)^2 Z'Z'|X|^2 + lambda_3 (X^3 Phi^dagger + h.c.),
@@ -6,12 +6,13 @@
 phi = c H1 + s H2 and m_Zp = g_X |Q_Phi| v_Phi.  Amplitudes are at tree level and exact in s; those with Z' are helicity
 amplitudes in unitary gauge with the powers of 1/m_Zp cancelled by hand, so that a light Z' costs no digits.
 X Xbar into Standard Model particles and other dark pairs: see `higgs_exchange`.
-Source: arXiv:2401.10112; Choi, Ko, Li, arXiv:2103.05956 (semi-annihilation), rederived.
+Source: model of arXiv:2401.10112; amplitudes derived from L.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from .. import widths
 from ..higgs_sector import kappa_211
 from ..kinematics import FloatArray
 from .fermions import fermions_to_scalars
-from .higgs_exchange import Higgses, Width
+from .higgs_exchange import ComplexArray, Higgses, Width
 from .two_to_two import Collision, cross_section, exchange_cross_section
 
 
@@ -41,16 +42,13 @@ def XX_to_H1H1(s: float | FloatArray, m_X: float, lambda_PhiX: float, v_Phi: flo
     1/(u - m_X^2))], which without mixing is -lambda [1 + 3 m_1^2/(s - m_1^2) + lambda v_Phi^2 (...)].
     Source: arXiv:2401.10112, with mixing.  Raises ValueError as `cross_section` and `kappa_111`.
     """
-    c, v, m_1, sine = higgses.cos_theta, higgses.constants.v_EW, higgses.m_1, higgses.sin_theta
-    k_1 = 6.0 * c * kappa_111(m_1, sine, v_Phi, v)
-    k_2 = 2.0 * sine * kappa_211(m_1, higgses.constants.m_h, sine, v_Phi, v)
+    c, cubic = higgses.cos_theta, _cubic(v_Phi, higgses)
 
     def squared(x: Collision) -> FloatArray:
-        s_channel = v_Phi * (k_1 / higgses.D_1(x.s) + k_2 / higgses.D_2(x.s))
-        amplitude = lambda_PhiX * (c**2 + s_channel + lambda_PhiX * (v_Phi * c) ** 2 * x.t_plus_u)
-        return np.asarray(0.5 * np.abs(amplitude) ** 2)
+        exchange = v_Phi * cubic(x.s) + lambda_PhiX * (v_Phi * c) ** 2 * x.t_plus_u
+        return np.asarray(0.5 * np.abs(lambda_PhiX * (c**2 + exchange)) ** 2)
 
-    return cross_section(s, m_X, m_1, m_1, squared)
+    return cross_section(s, m_X, higgses.m_1, higgses.m_1, squared)
 
 
 def XX_to_ZpZp(
@@ -145,7 +143,7 @@ def XX_to_XbarH1(
 
     M = 3 sqrt(2) lambda_3 c [1 + lambda v_Phi^2 (1/(s - m_X^2) + 1/(t - m_X^2) + 1/(u - m_X^2))].  Without lambda_PhiX
     and m_1, sigma v -> 27 lambda_3^2/(64 pi m_X^2).  No factor for the identical X in the initial state.
-    Source: arXiv:2401.10112.  Raises ValueError as `cross_section`.
+    Source: derived from L.  Raises ValueError as `cross_section`.
     """
 
     def squared(x: Collision) -> FloatArray:
@@ -165,7 +163,7 @@ def XX_to_XbarZp(s: float | FloatArray, m_X: float, lambda_3: float, m_Zp: float
         M_x = 4 sqrt(2) lambda_3 m_Zp p B sin cos/N.
 
     For a light Z' sigma v -> 27 lambda_3^2/(64 pi m_X^2).  No factor for the identical X in the initial state.
-    Source: arXiv:2401.10112.  Raises ValueError as `cross_section` and unless m_Zp > 0.
+    Source: derived from L.  Raises ValueError as `cross_section` and unless m_Zp > 0.
     """
     _require_mass(m_Zp)
 
@@ -179,18 +177,43 @@ def XX_to_XbarZp(s: float | FloatArray, m_X: float, lambda_3: float, m_Zp: float
     return cross_section(s, m_X, m_Zp, m_X, squared)
 
 
-def chichi_to_H1H1(s: float | FloatArray, m_chi: float, y_chi: float, v_Phi: float, higgses: Higgses) -> FloatArray:
+def chichi_to_H1H1(
+    s: float | FloatArray, m_chi: float, y_chi: float, v_Phi: float | None, higgses: Higgses
+) -> FloatArray:
     """sigma(chi chibar -> H1 H1) [GeV^-2], Dirac, L = -y_chi phi chibar chi, at ``s`` of any shape: a p wave.
 
-    Average over 4 spin states, 1/2 for the identical H1; t, u and the s channels of H1 and H2.  The same for N N with
-    y_N, L = -(y_N/2) phi Nbar^c N.  Source: see `fermions_to_scalars`.  Raises ValueError as that and `kappa_111`.
+    Average over 4 spin states, 1/2 for the identical H1; t, u and the s channels of H1 and H2, which are left out if
+    v_Phi is None.  The same for N N with y_N, L = -(y_N/2) phi Nbar^c N.
+    Source: see `fermions_to_scalars`.  Raises ValueError as that and `kappa_111`.
     """
-    c, v, m_1, sine = higgses.cos_theta, higgses.constants.v_EW, higgses.m_1, higgses.sin_theta
-    k_1 = 6.0 * c * kappa_111(m_1, sine, v_Phi, v)
-    k_2 = 2.0 * sine * kappa_211(m_1, higgses.constants.m_h, sine, v_Phi, v)
-    return fermions_to_scalars(
-        s, m_chi, m_1, y_chi * c, lambda x: y_chi * (k_1 / higgses.D_1(x) + k_2 / higgses.D_2(x))
-    )
+    cubic = _cubic(v_Phi, higgses)
+    return fermions_to_scalars(s, m_chi, higgses.m_1, y_chi * higgses.cos_theta, lambda x: y_chi * cubic(x))
+
+
+def SS_to_H1H1(s: float | FloatArray, m_S: float, mu_S: float, v_Phi: float | None, higgses: Higgses) -> FloatArray:
+    """sigma(S S -> H1 H1) [GeV^-2] of a real scalar, L = -mu_S phi S^2, at ``s`` [GeV^2] of any shape: an s wave.
+
+    M = -2 mu_S [6 c kappa_111/D_1 + 2 s kappa_211/D_2 + 2 mu_S c^2 (1/(t - m_S^2) + 1/(u - m_S^2))], without the
+    first two if v_Phi is None; 1/2 for the identical H1, no factor for the identical S in the initial state.
+    Source: as `XX_to_H1H1`, rederived.  Raises ValueError as `cross_section` and `kappa_111`.
+    """
+    cubic = _cubic(v_Phi, higgses)
+
+    def squared(x: Collision) -> FloatArray:
+        amplitude = 2.0 * mu_S * (cubic(x.s) + 2.0 * mu_S * higgses.cos_theta**2 * x.t_plus_u)
+        return np.asarray(0.5 * np.abs(amplitude) ** 2)
+
+    return cross_section(s, m_S, higgses.m_1, higgses.m_1, squared)
+
+
+def _cubic(v_Phi: float | None, higgses: Higgses) -> Callable[[FloatArray], ComplexArray]:
+    """phi* -> H1 H1, propagators and vertices: 6 c kappa_111/D_1 + 2 s kappa_211/D_2 [GeV^-1] at s; 0 without v_Phi."""
+    if v_Phi is None:
+        return lambda s: np.zeros_like(s, dtype=np.complex128)
+    v, m_2, m_1, sine = higgses.constants.v_EW, higgses.constants.m_h, higgses.m_1, higgses.sin_theta
+    k_1 = 6.0 * higgses.cos_theta * kappa_111(m_1, sine, v_Phi, v)
+    k_2 = 2.0 * sine * kappa_211(m_1, m_2, sine, v_Phi, v)
+    return lambda s: np.asarray(k_1 / higgses.D_1(s) + k_2 / higgses.D_2(s))
 
 
 def _through_Zp(s: float | FloatArray, m_X: float, m_Zp: float, Gamma_Zp: float, g: float, width: Width) -> FloatArray:

@@ -5,7 +5,7 @@ phi = c H1 + s H2 couples to dark pairs and h = -s H1 + c H2 to Standard Model p
     <phi phi> = c^2/D_1 + s^2/D_2,    <phi h> = s c (1/D_2 - 1/D_1),    D_i = q2 - m_i^2 + i m_i Gamma_i,
 
 and with W(q2) = sqrt(q2) Gamma(phi* or h* -> final state) sigma v = g |exchange|^2 2 W/s, g the square of the initial
-amplitude averaged over spins.  Source: arXiv:2401.10112; G. Krnjaic, arXiv:1512.04119, for fermions.
+amplitude averaged over spins.  Source: arXiv:2401.10112.
 """
 
 from __future__ import annotations
