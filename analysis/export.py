@@ -258,7 +258,7 @@ def arrays(contents: Contents) -> dict[str, Any]:
 
 def _likelihood_part(card: Card) -> tuple[LikelihoodPart, points.Point]:
     """Raises InputError for a card without a likelihood."""
-    result, here = points.fit_card(card)
+    result, here = points.fit_card(card, "official")
     likelihood = official_likelihood()
     nominal = likelihood.evaluate(likelihood.start, STANDARD_MODEL)
     ratio = np.ones_like(here.template) if result.poi == "sm" else here.template

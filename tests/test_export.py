@@ -134,7 +134,7 @@ def test_pyhf_gives_the_fit_of_bkgen(model: Card, tmp_path: Path) -> None:
     program = [Path(sys.executable).parent / "pyhf", "fit", "--backend", "jax", "--value"]
     done = subprocess.run([*program, path], capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
-    result, _ = points.fit_card(model)
+    result, _ = points.fit_card(model, "official")
     assert found["twice_nll"] == pytest.approx(result.twice_nll, abs=1e-4)
     assert found["mle_parameters"]["mu"][0] == pytest.approx(result.mu, abs=1e-3)
 
