@@ -27,9 +27,7 @@ class DegreesOfFreedom:
     Raises ValueError for nodes that do not rise or values that are not positive.
     """
 
-    def __init__(
-        self, name: str, log10_T: Sequence[float] | FloatArray, g_rho: FloatArray, g_s: FloatArray
-    ) -> None:
+    def __init__(self, name: str, log10_T: Sequence[float] | FloatArray, g_rho: FloatArray, g_s: FloatArray) -> None:
         nodes = np.asarray(log10_T, dtype=np.float64)
         if not (np.all(np.diff(nodes) > 0.0) and np.all(g_rho > 0.0) and np.all(g_s > 0.0)):
             raise ValueError("degrees of freedom need rising temperatures and positive values")

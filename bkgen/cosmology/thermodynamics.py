@@ -66,7 +66,7 @@ def k2e(x: FloatArray) -> FloatArray:
 
 
 def equilibrium_density(mass: float, g: float, T: float | FloatArray) -> FloatArray:
-    """Maxwell-Boltzmann number density g m^2 T K_2(m/T)/(2 pi^2) [GeV^3] at T [GeV] of any shape; g T^3/pi^2 if m = 0."""
+    """Number density g m^2 T K_2(m/T)/(2 pi^2) [GeV^3] at T [GeV] of any shape; g T^3/pi^2 for m = 0."""
     T = np.asarray(T, dtype=np.float64)
     if mass == 0.0:
         return np.asarray(g * T**3 / math.pi**2)
