@@ -40,7 +40,7 @@ _STEP = 0.02  # of ln x
 _FAR = 20.0  # D beyond which Y_eq does not matter, exp(-20) = 2e-9
 _LATEST = 1000.0  # x until which D is integrated
 _NODES_PER_UNIT = 11  # of the table of <sigma v> in ln x
-_SEMI_RELATIVISTIC = 3.0
+_SEMI_RELATIVISTIC = 5.0  # x_f
 _TINY = 1e-300
 _HOTTEST = 1e4  # GeV, the end of the table of degrees of freedom
 _RELATIVISTIC_NODES = 60
@@ -59,8 +59,8 @@ class History:
 class Relic:
     """Relic density of a particle that annihilates.
 
-    omega_h2: today's density; if it does not freeze out cold, that of a relic that decoupled when relativistic, which no
-    particle that was in equilibrium exceeds.  yield_today: of particles and antiparticles.
+    omega_h2: today's density; if it does not freeze out cold, that of a relic that decoupled when relativistic, which
+    no particle that was in equilibrium exceeds.  yield_today: of particles and antiparticles.
     kind: see `Kind`; x_f = m/T at freeze-out, where Y = 2.5 Y_eq, and sigma_v [GeV^-2] there, 0.5 <sigma v> of
     semi-annihilation included: both None unless cold.  history: None unless cold.  warnings: one line each.
     """
@@ -209,21 +209,28 @@ def _notes(x_f: float, first_rate: float) -> Iterator[str]:
 def _hot_relic(mass: float, g: float, copies: float, universe: Universe, average: SigmaV | None) -> Relic:
     """A particle whose rate is below H at every T < m: the yield of a relativistic particle at decoupling."""
     fermion = round(g) % 2 == 0
-    x = np.geomspace(min(mass / _HOTTEST, X_START), X_START, _RELATIVISTIC_NODES)
-    T = mass
+    T, text = mass, "its rate is below H at all T <= m"
     kind: Kind = "never in equilibrium"
-    text = "its rate is below H at all T <= m"
     if average is not None:
-        temperatures = mass / x
-        density = universe.relativistic_yield(g, fermion, temperatures) * universe.entropy(temperatures)
-        ratio = density * average(x) / universe.hubble(temperatures)
-        coupled = np.flatnonzero(ratio > 1.0)
-        kind = "hot" if len(coupled) else kind
-        at = int(coupled[-1]) if len(coupled) else int(np.argmax(ratio))
-        T = float(temperatures[at])
-        text = f"its rate is at most {ratio[at]:.2g} H, at T = {T:.3g} GeV"
-        if len(coupled):
-            text = f"its rate falls below H at T = {T:.3g} GeV, above its mass"
+        T, largest = _decoupling(mass, g, fermion, universe, average)
+        kind = "hot" if largest > 1.0 else kind
+        text = f"its rate is at most {largest:.2g} H, at T = {T:.4g} GeV"
+        if kind == "hot":
+            text = f"its rate falls below H at T = {T:.4g} GeV, above its mass"
     total = copies * float(universe.relativistic_yield(g, fermion, T))
     note = f"no freeze-out: {text}; Omega h2 is that of equilibrium, left there while relativistic"
     return Relic(universe.omega_h2(mass, total), total, kind, None, None, None, (note,))
+
+
+def _decoupling(mass: float, g: float, fermion: bool, universe: Universe, average: SigmaV) -> tuple[float, float]:
+    """Lowest T > m [GeV] at which the rate of a relativistic particle is H, or closest to it, and its largest ratio."""
+    T = np.geomspace(max(mass, _HOTTEST), mass, _RELATIVISTIC_NODES)
+    density = universe.relativistic_yield(g, fermion, T) * universe.entropy(T)
+    ratio = np.log(np.maximum(density * average(mass / T) / universe.hubble(T), _TINY))
+    largest = int(np.argmax(ratio))
+    coupled = np.flatnonzero(ratio > 0.0)
+    if len(coupled) == 0 or coupled[-1] + 1 == len(T):
+        return float(T[largest]), math.exp(ratio[largest])
+    i = int(coupled[-1])
+    fraction = float(ratio[i] / (ratio[i] - ratio[i + 1]))
+    return float(T[i] * (T[i + 1] / T[i]) ** fraction), math.exp(ratio[largest])
