@@ -1,18 +1,34 @@
-"""The commands that bkgen_analysis adds to `bkgen`: spectrum and fit."""
+"""The commands that bkgen_analysis adds to `bkgen`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bkgen.results import Quantity
+
+    from .scan import Scan, ScanResult
+
+_COMPILING = "compiling the likelihood ..."
+_SHOWN = 10  # warnings of a scan on the terminal; its file has all
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands; called by `bkgen` through the entry-point group `bkgen.commands`."""
     app.command()(spectrum)
     app.command()(fit)
+    app.command()(posterior)
+    app.command()(recast)
+    app.command()(limit)
+    app.command()(scan)
+    app.command()(sensitivity)
+    app.command()(export)
+    app.command()(plot)
+    app.command()(report)
 
 
 def spectrum(
@@ -21,20 +37,37 @@ def spectrum(
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME_spectrum).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+    toys: Annotated[
+        int | None,
+        typer.Option(help="Also write so many pseudo-experiments of the fitted spectrum (JSON and ROOT)."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the pseudo-experiments.")] = 1,
 ) -> None:
-    """Draw q2_rec of a model and of the SM beside the Belle II data (PNG and PDF).
+    """Draw q2_rec of a model and of the SM, and for B+ -> K+ the Belle II data with the fit (PNG and PDF).
 
-    Example: bkgen spectrum cards/dark_higgs.yaml
+    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure,
+    bkgen spectrum cards/dark_higgs.yaml --toys 1000 --seed 1
     """
+    from bkgen.cli import show_warnings
     from bkgen.results import Quantity, show_quantities
 
-    from . import plots
+    from . import plots, regions
+    from .style import refuse_existing, save, targets
 
     stem = output or Path("outputs") / f"{source.stem}_spectrum"
-    plots.refuse_existing(stem, force=force)
+    refuse_existing(*targets(stem), force=force)
+    toy_stem = stem.with_name(f"{stem.name}_toys")
+    if toys is not None:
+        from . import toys as pseudo
+
+        pseudo.refuse_existing(toy_stem, force=force)
     result = plots.spectra(source)
-    data = plots.region_a(result.card) if plots.has_data(result.card) else None
-    paths = plots.save(plots.spectrum_figure(result, data), stem)
+    experiments = None if toys is None else pseudo.spectrum_toys(result.card, toys, seed)
+    data = regions.compare(result.card) if plots.has_data(result.card) else None
+    show_warnings([data.note] if data is not None and data.note else [])
+    paths = save(plots.spectrum_figure(result, data), stem)
+    if experiments is not None:
+        paths += pseudo.write(experiments, result.card, toy_stem)
     unit = "1" if result.card.luminosity is None else "events"
     show_quantities(
         Quantity(f"selected({name})", value, unit, error, f"simulation, {result.card.detector.name}")
@@ -45,27 +78,367 @@ def spectrum(
 
 
 def fit(
-    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root).")],
+    poi: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--poi",
+            metavar="NAME[,NAME]",
+            help="Parameter of the model to fit, e.g. sin_theta or Zp.g_X; more with commas or repeated "
+            "(default: the strength mu).",
+        ),
+    ] = None,
+    form_factors: Annotated[
+        str | None,
+        typer.Option(
+            "--form-factors",
+            metavar="official|refit",
+            help="Form factors as published, or those of the card with their covariance (default: refit for wet, "
+            "official otherwise).",
+        ),
+    ] = None,
+    toys: Annotated[
+        int, typer.Option("--toys", min=0, help="Toys for the p-value of the goodness of fit, about 30 ms each.")
+    ] = 0,
+    response_errors: Annotated[
+        bool,
+        typer.Option("--response-errors", help="Include the statistical uncertainty of the published response."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
 
-    For the model `sm` mu multiplies the SM, for every other one mu multiplies the model on top of the SM (mu_SM = 1).
+    For the model `sm` mu multiplies the SM, for `wet` the total, for every other one mu multiplies the model on top of
+    the SM (mu_SM = 1).  With an event file the template is counted from its events, and the strength is fitted.
 
-    Example: bkgen fit cards/dark_higgs.yaml --json
+    Examples: bkgen fit cards/dark_higgs.yaml --json
+
+    bkgen fit cards/dark_higgs.yaml --poi sin_theta
+
+    bkgen fit cards/wet.yaml --poi C_VL,C_SL,C_TL --form-factors official
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import commands
+
+    if card.suffix == ".root":
+        commands.refuse_options_of_cards(poi, form_factors, toys, response_errors)
+        job, found, notes = commands.fitted_file(card)
+    else:
+        job = load_card(card)
+        found, notes = commands.fitted(job, _names(poi or []), form_factors, toys, response_errors)
+    warnings = [*job.warnings, *notes]
+    show_warnings(warnings)
+    if as_json:
+        print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def _names(options: list[str]) -> list[str]:
+    """Names given with commas or by repeating an option."""
+    return [name.strip() for option in options for name in option.split(",")]
+
+
+def posterior(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    poi: Annotated[
+        list[str], typer.Option("--poi", help="Parameter with the range of its flat prior, NAME=LOWER:UPPER; up to 3.")
+    ],
+    n_points: Annotated[
+        int | None, typer.Option("--points", min=4, help="Points on each axis (default 100, 40 or 20 for 1, 2, 3).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Posterior of up to three parameters in the Belle II likelihood, marginalised over its nuisance parameters.
+
+    NAME is mu or a parameter of the model.  The range may be left out for mu and for coefficients of `wet`.
+
+    Example: bkgen posterior cards/wet.yaml --poi C_VL=0:20 --json
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import posterior as posteriors
+
+    job = load_card(card)
+    result = posteriors.posterior(job, [posteriors.parameter(job, text) for text in poi], n_points)
+    warnings = [*job.warnings, *posteriors.warnings(result)]
+    show_warnings(warnings)
+    found = posteriors.quantities(result)
+    if as_json:
+        print_json(answer("posterior", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def recast(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Channel in the place of the card's: B0 -> K0, B0 -> K*0, B+ -> K*+."),
+    ] = None,
+    efficiency: Annotated[
+        Path | None,
+        typer.Option("--efficiency", help="Table q2_lo,q2_hi,efficiency of the search; without it omega = 1."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Compare the prediction with the published limits on B -> K0, K*0, K*+ nu nubar, recast by omega.
+
+    Without --efficiency the result is indicative: omega = 1.  For B+ -> K+ use `bkgen fit`.
+
+    Example: bkgen recast cards/wet.yaml --channel "B0 -> K*0"
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import recast as recasts
+
+    job = load_card(card)
+    job = job if channel is None else recasts.in_channel(job, channel)
+    result = recasts.recast(job, None if efficiency is None else recasts.read_efficiency(efficiency))
+    warnings = [*job.warnings, *recasts.warnings(result)]
+    show_warnings(warnings)
+    found = recasts.quantities(result)
+    if as_json:
+        print_json(answer("recast", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def limit(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    cl: Annotated[float, typer.Option(help="Confidence level, e.g. 0.9 or 0.95.")] = 0.9,
+    toys: Annotated[
+        int | None, typer.Option(help="CLs from so many toys at each strength instead of asymptotic formulae.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """CLs upper limits on the strength of a model and on its branching fraction, observed and expected.
+
+    `exp` are the expected limits for data without signal that fluctuate by -2, -1, 0, 1 and 2 sigma.
+
+    Examples: bkgen limit cards/dark_higgs.yaml --cl 0.95, bkgen limit cards/dark_higgs.yaml --toys 1000 --seed 1
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.progress import progress
+    from bkgen.results import answer, show_quantities
+
+    from . import limits, points, toy_limits
+
+    job = load_card(card)
+    if toys is None:
+        result, here = limits.limit_card(job, cl)
+    else:
+        with progress(toy_limits.USUAL_STRENGTHS * toys, "toys", show=True, compiling=_COMPILING) as advance:
+            result, here = toy_limits.limit_card_from_toys(job, cl, toys, seed, advance)
+    warnings = [*job.warnings, *points.template_warnings(here), *toy_limits.warnings(result)]
+    show_warnings(warnings)
+    found = limits.quantities(result, here)
+    if as_json:
+        print_json(answer("limit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+    else:
+        show_quantities(found)
+
+
+def scan(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    axis: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=GRID",
+            help="Parameter and grid: FROM:TO:POINTS, log:FROM:TO:POINTS or A,B,C.  BR sets the strength.  Up to two.",
+        ),
+    ] = None,
+    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is) or rates.")] = "fit",
+    cl: Annotated[float, typer.Option(help="Confidence level of limits.")] = 0.9,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="*.json or *.parquet (default outputs/NAME_scan.json).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted scan.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    look_elsewhere: Annotated[
+        bool, typer.Option("--global", help="Global significance of a scan of fit over one axis, from toys.")
+    ] = False,
+    toys: Annotated[int, typer.Option(help="Number of toys for --global.")] = 100,
+    seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Scan one or two parameters of a model: rates, fits, limits or the likelihood.
+
+    Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import print_json, show_warnings
+    from bkgen.results import answer, show_quantities
+
+    from . import scan as scans
+
+    job = load_card(card)
+    path = output or Path("outputs") / f"{card.stem}_scan.json"
+    work = scans.Scan(job, tuple(map(scans.read_axis, axis or [])), scans.read_what(what), cl)
+    work.check_global(toys if look_elsewhere else None, seed)
+    scans.refuse(path, force=force, resume=resume)
+    result = _scanned(work, path, resume, workers)
+    found = scans.summary(result)
+    if look_elsewhere:
+        found += _global(work, result, toys, seed)
+    warnings = [*job.warnings, *result.warnings]
+    more = len(warnings) - _SHOWN
+    show_warnings(warnings if more <= 0 else [*warnings[:_SHOWN], f"{more} more warnings in {path}"])
+    whole = answer("scan", job.resolved(), found, warnings, job.physics_inputs.sha256) | result.to_dict()
+    if work.what == "limit":
+        whole["cl"] = cl
+    scans.write(result, whole, path)
+    if as_json:
+        print_json(whole)
+    else:
+        show_quantities(found)
+    print(path, file=sys.stderr)
+
+
+def sensitivity(
+    card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
+    luminosity: Annotated[
+        str, typer.Option(metavar="LIST", help="Integrated luminosities in ab^-1, separated by commas.")
+    ] = "1,5,10,50",
+    systematics: Annotated[
+        str, typer.Option(help="Widths of the nuisance parameters: constant, sqrtL (shrink with 1/sqrt(L)) or none.")
+    ] = "constant",
+    cl: Annotated[float, typer.Option(help="Confidence level of the limits.")] = 0.9,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Expected limits and significances at higher luminosity, and the luminosity for 3 and 5 sigma.
+
+    Example: bkgen sensitivity cards/dark_higgs.yaml --luminosity 1,5,10,50 --systematics sqrtL
     """
     from bkgen.api import load_card
     from bkgen.cli import print_json, show_warnings
     from bkgen.results import answer, show_quantities
 
     from . import points
+    from . import sensitivity as projections
 
     job = load_card(card)
-    result, here = points.fit_card(job)
-    warnings = [*job.warnings, *points.warnings(result, here)]
+    wanted = projections.read_luminosities(luminosity)
+    result, here = projections.sensitivity_card(job, wanted, projections.read_systematics(systematics), cl)
+    warnings = [*job.warnings, *points.template_warnings(here), *projections.warnings(result)]
     show_warnings(warnings)
-    found = points.quantities(result, here)
+    found = projections.quantities(result, here)
     if as_json:
-        print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
+        print_json(answer("sensitivity", job.resolved(), found, warnings, job.physics_inputs.sha256))
     else:
         show_quantities(found)
+
+
+def _scanned(work: Scan, path: Path, resume: bool, workers: int) -> ScanResult:
+    """Do a scan with a progress bar; says what is kept if it is interrupted."""
+    from bkgen.progress import progress
+
+    from . import scan as scans
+
+    try:
+        with progress(len(work.rows) * work.row_size, "points", show=True, compiling=_COMPILING) as advance:
+            return scans.run(work, path, resume=resume, workers=workers, advance=advance)
+    except KeyboardInterrupt:
+        print(f"{scans.part_of(path)}: finished points are kept, go on with --resume", file=sys.stderr)
+        raise
+
+
+def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quantity]:
+    from bkgen.progress import progress
+
+    from .look_elsewhere import global_significance
+
+    with progress(len(work.rows), "points with toys", show=True, compiling=_COMPILING) as advance:
+        return global_significance(work.card, result, toys, seed, advance).quantities()
+
+
+def export(
+    cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="Run card (YAML); several for pyhf.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json or numpy.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Output file (default outputs/NAME and an ending).")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+) -> None:
+    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays.
+
+    Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
+    """
+    from bkgen.api import load_card
+    from bkgen.cli import show_warnings
+    from bkgen.errors import InputError
+    from bkgen.results import show_quantities
+
+    from .export import export
+
+    jobs = {path.stem: load_card(path) for path in cards}
+    if len(jobs) < len(cards):
+        raise InputError("two cards have the same file name: patches are named after them, rename one")
+    for name, job in jobs.items():
+        show_warnings(job.warnings, name if len(jobs) > 1 else "")
+    done = export(jobs, to, output, full=full, force=force)
+    show_warnings(done.warnings)
+    show_quantities(done.quantities)
+    print(done.path, file=sys.stderr)
+
+
+def plot(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCAN.json|CARD...", help="Answer of a scan, or cards to compare."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME).")
+    ] = None,
+    normalised: Annotated[
+        bool, typer.Option("--normalised", help="Spectra of cards with area 1 instead of dBR/dq2.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
+) -> None:
+    """Draw the limits, fits or contours of a scan, or compare cards in true q2 (PNG and PDF).
+
+    Examples: bkgen plot scan.json -o outputs/limits,
+    bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
+    """
+    from .style import refuse_existing, save, targets
+    from .true_spectra import figure_of_sources
+
+    stem = output or Path("outputs") / sources[0].stem
+    refuse_existing(*targets(stem), force=force)
+    for path in save(figure_of_sources(sources, normalised=normalised), stem):
+        print(path, file=sys.stderr)
+
+
+def report(
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="HTML file (default outputs/NAME.html).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing report.")] = False,
+) -> None:
+    """Write one self-contained HTML page: card, model, rates, spectra, fit, warnings and where the numbers come from.
+
+    Examples: bkgen report cards/dark_higgs.yaml, bkgen report outputs/dark_higgs.root -o outputs/events.html
+    """
+    from bkgen.cli import show_warnings
+
+    from . import report as pages
+    from .style import refuse_existing
+
+    target = output or Path("outputs") / f"{source.stem}.html"
+    refuse_existing(target, force=force)
+    show_warnings(pages.write(source, target))
+    print(target, file=sys.stderr)

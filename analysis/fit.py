@@ -10,6 +10,9 @@ Parameter of interest (`poi`):
 
 The strength may be negative, as in the published fit: then the data lie below what is held fixed, and the
 interval is the plain likelihood interval.  Only strengths >= 0 are branching fractions.
+
+`fit` takes a template; `fit_signal` any signal with one parameter of interest, for example with form factors as
+nuisance parameters.  Several parameters of interest: `bkgen_analysis.model_fit`.
 """
 
 from __future__ import annotations
@@ -21,16 +24,15 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from bkgen.errors import InputError, RunError
+from bkgen.errors import InputError
 
-from .likelihood import BACKGROUND, STANDARD_MODEL, Data, Likelihood, Signal, official
-from .minimise import Minimum, descend, minimise
+from .goodness import GoodnessOfFit, goodness
+from .intervals import RISE_68, RISE_95, covariance, interval
+from .likelihood import BACKGROUND, STANDARD_MODEL, Data, Likelihood, Signal, SignalModel, official
+from .minimise import Minimum, minimise
 from .responses import Array
 
 Poi: TypeAlias = Literal["sm", "np", "wet"]
-
-_MAX_CROSSING_STEPS = 40
-_CROSSING_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +50,8 @@ class FitResult:
     mu: best strength.  interval_68: strengths at which the profile of -2 ln L has risen by 1.  z_background,
     z_sm: root of the difference of -2 ln L to the reference fits, negative where the reference describes the
     data better (possible only where it is not a special case of the fit).  converged, edm: worst of the fit
-    and its references. data: the fitted data, None for the observed ones.
+    and its references. data: the fitted data, None for the observed ones.  What is a property with a cost is computed
+    when it is asked for.
     """
 
     poi: Poi
@@ -77,14 +80,53 @@ class FitResult:
     @property
     def standard_model(self) -> Array:
         """(n_bins,) post-fit SM signal in events: the fitted one for ``sm``, the fixed one otherwise."""
-        strength = self.mu if self.poi == "sm" else self.minimum.signal.fixed
-        return strength * self.minimum.evaluation.unit_signal
+        values = self._values
+        signal = self.minimum.signal
+        strengths = signal.strengths(values) if self.poi == "sm" else signal.standard_model(values)
+        return strengths * self.minimum.evaluation.unit_signal
 
     @property
     def new_physics(self) -> Array:
         """(n_bins,) post-fit signal of the template in events, zero for ``sm``."""
-        strength = 0.0 if self.poi == "sm" else self.mu
-        return strength * self.minimum.signal.template * self.minimum.evaluation.unit_signal
+        if self.poi == "sm":
+            return np.zeros_like(self.minimum.evaluation.unit_signal)
+        signal = self.minimum.signal
+        strengths = signal.strengths(self._values) - signal.standard_model(self._values)
+        return strengths * self.minimum.evaluation.unit_signal
+
+    @functools.cached_property
+    def interval_95(self) -> tuple[float, float]:
+        """Strengths at which the profile of -2 ln L has risen by 3.84 (10 ms)."""
+        likelihood = official()
+        return interval(likelihood, self.minimum, likelihood.poi, RISE_95, self.data)
+
+    @functools.cached_property
+    def goodness(self) -> GoodnessOfFit:
+        """Comparison with the saturated model."""
+        return goodness(official(), self.minimum, self.data)
+
+    @property
+    def twice_nll_saturated(self) -> float:
+        """-2 ln L of the model whose yields are the data."""
+        return self.goodness.twice_nll_saturated
+
+    @property
+    def p_value(self) -> float:
+        """Asymptotic p-value of the goodness of fit; by toys: `goodness.toy_p_value`."""
+        return self.goodness.p_value
+
+    @property
+    def z_discovery(self) -> float:
+        """Significance [standard deviations] of the one-sided test of strength 0, 0 for a strength below 0.
+
+        Strength 0 is the background alone for ``sm`` and ``wet``, the SM for ``np``.  Asymptotic: arXiv:1007.1727.
+        """
+        null = self.twice_nll_sm if self.poi == "np" else self.twice_nll_background
+        return math.sqrt(max(null - self.twice_nll, 0.0)) if self.mu > 0.0 else 0.0
+
+    @property
+    def _values(self) -> Array:
+        return self.parameters[official().slots(self.minimum.signal)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,21 +153,29 @@ def fit(template: Array | None = None, *, poi: Poi = "np", data: Data | None = N
     Raises ValueError for a template that does not go with `poi` or has the wrong shape, InputError if the
     template vanishes in every bin with signal, RunError if an end of the interval cannot be found.
     """
-    likelihood = official()
     known = references(data)
     signal = _signal(poi, template, known.standard_model.evaluation.unit_signal)
-    start = known.standard_model if poi != "wet" else known.background
-    best = minimise(likelihood, signal, start=_started(likelihood, start, poi), data=data)
+    return fit_signal(signal, known, poi=poi, data=data)
+
+
+def fit_signal(signal: SignalModel, known: References, *, poi: Poi = "np", data: Data | None = None) -> FitResult:
+    """Fit a signal with one parameter of interest; `known` are the reference fits with the same form factors.
+
+    Raises RunError if an end of the interval cannot be found.
+    """
+    likelihood = official()
+    reference = known.standard_model if poi != "wet" else known.background
+    best = minimise(likelihood, signal, start=_started(likelihood, signal, reference, poi), data=data)
     background, standard_model = known.background, known.standard_model
     return FitResult(
         poi=poi,
         mu=float(best.parameters[likelihood.poi]),
-        interval_68=(_crossing(likelihood, best, -1.0, data), _crossing(likelihood, best, +1.0, data)),
+        interval_68=interval(likelihood, best, likelihood.poi, RISE_68, data),
         twice_nll=best.twice_nll,
         twice_nll_background=background.twice_nll,
         twice_nll_sm=standard_model.twice_nll,
-        z_background=_signed_root(background.twice_nll - best.twice_nll),
-        z_sm=_signed_root(standard_model.twice_nll - best.twice_nll),
+        z_background=signed_root(background.twice_nll - best.twice_nll),
+        z_sm=signed_root(standard_model.twice_nll - best.twice_nll),
         converged=best.converged and background.converged and standard_model.converged,
         edm=max(best.edm, background.edm, standard_model.edm),
         minimum=best,
@@ -138,22 +188,36 @@ def references(data: Data | None = None) -> References:
     return _official_references() if data is None else _references(data)
 
 
+def signal_references(standard_model: SignalModel, data: Data | None = None) -> References:
+    """Reference fits of a signal with the strength of the SM as its only parameter of interest."""
+    likelihood = official()
+    with_signal = minimise(likelihood, standard_model, strength=1.0, data=data)
+    background = minimise(likelihood, standard_model, strength=0.0, start=with_signal.parameters, data=data)
+    return References(background, with_signal)
+
+
 def postfit(result: FitResult) -> PostFit:
     """Post-fit yields with uncertainties: full Hessian, propagated with the Jacobian of the yields (0.4 s).
 
     Raises RunError if the Hessian is not positive definite at the minimum.
     """
     likelihood, signal = official(), result.minimum.signal
-    covariance = _covariance(likelihood, result)
-    background, background_slopes = likelihood.jacobian(result.parameters, BACKGROUND)
+    everything = covariance(likelihood, result.minimum, result.data)
+    n_pyhf = len(likelihood.names)
+    background, background_slopes = likelihood.jacobian(result.parameters[:n_pyhf], BACKGROUND)
     total, total_slopes = likelihood.jacobian(result.parameters, signal)
     return PostFit(
         background=background,
-        background_covariance=background_slopes @ covariance @ background_slopes.T,
+        background_covariance=background_slopes @ everything[:n_pyhf, :n_pyhf] @ background_slopes.T,
         total=total,
-        total_covariance=total_slopes @ covariance @ total_slopes.T,
-        parameter_covariance=covariance,
+        total_covariance=total_slopes @ everything @ total_slopes.T,
+        parameter_covariance=everything,
     )
+
+
+def signed_root(difference: float) -> float:
+    """Root with the sign of its argument."""
+    return math.copysign(math.sqrt(abs(difference)), difference)
 
 
 @functools.cache
@@ -162,10 +226,7 @@ def _official_references() -> References:
 
 
 def _references(data: Data | None) -> References:
-    likelihood = official()
-    standard_model = minimise(likelihood, STANDARD_MODEL, strength=1.0, data=data)
-    background = minimise(likelihood, STANDARD_MODEL, strength=0.0, start=standard_model.parameters, data=data)
-    return References(background, standard_model)
+    return signal_references(STANDARD_MODEL, data)
 
 
 def _signal(poi: Poi, template: Array | None, unit_signal: Array) -> Signal:
@@ -181,69 +242,9 @@ def _signal(poi: Poi, template: Array | None, unit_signal: Array) -> Signal:
     return signal
 
 
-def _started(likelihood: Likelihood, reference: Minimum, poi: Poi) -> Array:
+def _started(likelihood: Likelihood, signal: SignalModel, reference: Minimum, poi: Poi) -> Array:
     """The reference point as a point of the new fit: new physics starts at strength 0, mu_SM at 1."""
-    start = reference.parameters.copy()
+    start = likelihood.first_point(signal)
+    start[: reference.parameters.size] = reference.parameters
     start[likelihood.poi] = 1.0 if poi == "sm" else 0.0
     return start
-
-
-def _signed_root(difference: float) -> float:
-    return math.copysign(math.sqrt(abs(difference)), difference)
-
-
-def _crossing(likelihood: Likelihood, best: Minimum, direction: float, data: Data | None) -> float:
-    """Strength on one side of the minimum at which the profile of -2 ln L has risen by 1.
-
-    Newton's method on z = sqrt(rise), which is linear for a parabola; the slope of the profile is the partial
-    derivative in the strength.  Steps that leave the bracket are replaced by bisection or doubling.
-    """
-    poi, column = likelihood.poi, best.metric[:, likelihood.poi]
-    tangent = column / column[poi]
-    metric = best.metric - np.outer(column, column) / column[poi]
-    free = np.arange(column.size) != poi
-    point, inside, outside = best.parameters, float(best.parameters[poi]), direction * math.inf
-    mu = inside + direction * math.sqrt(2.0 * column[poi])
-    for _ in range(_MAX_CROSSING_STEPS):
-        start = np.clip(point + tangent * (mu - point[poi]), likelihood.lower, likelihood.upper)
-        profile = descend(likelihood, best.signal, start, metric, free, data)
-        rise = profile.evaluation.twice_nll - best.twice_nll
-        if abs(rise - 1.0) < _CROSSING_TOLERANCE:
-            return mu
-        proposal = math.nan
-        if math.isfinite(rise):
-            point, metric = profile.parameters, profile.metric
-            proposal = _newton(mu, rise, float(profile.evaluation.gradient[poi]))
-        inside, outside = (mu, outside) if rise < 1.0 else (inside, mu)
-        mu = proposal if _between(proposal, inside, outside) else _fallback(inside, outside, mu, best, poi)
-    side = "above" if direction > 0.0 else "below"
-    raise RunError(f"no end of the 68% interval found {side} mu = {best.parameters[poi]:.6g}")
-
-
-def _newton(mu: float, rise: float, slope: float) -> float:
-    """Next strength from sqrt(rise) = 1 and the slope of the rise; nan where there is no slope to follow."""
-    root = math.sqrt(max(rise, 0.0))
-    return mu + 2.0 * root * (1.0 - root) / slope if slope and root else math.nan
-
-
-def _between(mu: float, inside: float, outside: float) -> bool:
-    return min(inside, outside) < mu < max(inside, outside)
-
-
-def _fallback(inside: float, outside: float, mu: float, best: Minimum, poi: int) -> float:
-    """Bisection, or twice the distance from the minimum while no point outside the interval is known."""
-    return 0.5 * (inside + outside) if math.isfinite(outside) else 2.0 * mu - float(best.parameters[poi])
-
-
-def _covariance(likelihood: Likelihood, result: FitResult) -> Array:
-    """Covariance of the parameters; those at a bound are taken as known."""
-    hessian = likelihood.hessian(result.parameters, result.minimum.signal, result.data)
-    inside = (likelihood.lower < result.parameters) & (result.parameters < likelihood.upper)
-    block = np.ix_(inside, inside)
-    covariance = np.zeros_like(hessian)
-    try:
-        np.linalg.cholesky(hessian[block])
-    except np.linalg.LinAlgError as error:
-        raise RunError("the Hessian of -2 ln L is not positive definite at the minimum") from error
-    covariance[block] = 2.0 * np.linalg.inv(hessian[block])
-    return covariance

@@ -3,11 +3,12 @@
 pyhf builds the model and stays the only source of the expected yields and of the constraint terms; JAX
 differentiates and compiles them.  pyhf's yields are exactly linear in the signal strength,
 
-    lambda(theta) = B(theta) + S(theta) (mu_SM + mu_NP r),
+    lambda(theta) = B(theta) + S(theta) s,    s = mu_SM + mu_NP r for one strength of new physics,
 
-so a model of new physics enters only through the template r, an argument of the compiled functions: no
-rebuilding and no recompilation per model point, and new physics inherits every nuisance parameter of the
-official signal sample.
+so a model enters only through the multiples s of the official signal, one number per bin and an argument of the
+compiled functions: no rebuilding and no recompilation per model point, and new physics inherits every nuisance
+parameter of the official signal sample.  How s depends on parameters of interest and on further nuisance parameters
+is the business of `bkgen_analysis.signals`; the chain rule joins the two.
 
 Source: pyhf workspace of arXiv:2507.12393, HEPData doi:10.17182/hepdata.166082.  Importing pyhf's JAX backend
 switches JAX to double precision for the whole process; pyhf's own backend is left as it was found.
@@ -25,50 +26,37 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaln, xlogy
 
 from bkgen.errors import MissingExtra
 
 from .responses import CHANNELS, N_BINS, Array, data_file
+from .signals import BACKGROUND, NUISANCE_BOUND, STANDARD_MODEL, Signal, SignalModel
 
 try:
     import jax
     import jax.numpy as jnp
     import pyhf
-    from jax.scipy.special import gammaln, xlogy
+    from jax.scipy.special import gammaln as jax_gammaln
+    from jax.scipy.special import xlogy as jax_xlogy
 except ImportError as error:
     raise MissingExtra("analysis", "pyhf and jax") from error
+
+__all__ = ["BACKGROUND", "STANDARD_MODEL", "Data", "Evaluation", "Likelihood", "Signal", "SignalModel", "official"]
 
 POI = "mu"
 
 
 @dataclass(frozen=True, eq=False)
-class Signal:
-    """What multiplies the official signal yields: fixed + mu * template, with mu the fitted strength.
-
-    `Signal(0.0, ones)` is the official fit of mu_SM, `Signal(1.0, r)` new physics on top of the SM,
-    `Signal(0.0, r)` a total that replaces the SM.  template: (n_bins,).
-    """
-
-    fixed: float
-    template: Array
-
-    def __post_init__(self) -> None:
-        if self.template.shape != (N_BINS,):
-            raise ValueError(f"template has shape {self.template.shape}, expected ({N_BINS},): one number per bin")
-        if not np.all(np.isfinite(self.template)):
-            raise ValueError("template has entries that are not finite")
-
-
-BACKGROUND = Signal(0.0, np.zeros(N_BINS))
-STANDARD_MODEL = Signal(0.0, np.ones(N_BINS))
-
-
-@dataclass(frozen=True, eq=False)
 class Data:
-    """Observed events (n_bins,) and auxiliary measurements of the nuisance parameters (n_auxiliary,)."""
+    """Observed events (n_bins,) and auxiliary measurements of the nuisance parameters (n_auxiliary,).
+
+    further: (n_nuisances,) auxiliary measurements of a signal's own nuisance parameters, zeros by default.
+    """
 
     main: Array
     auxiliary: Array
+    further: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +75,16 @@ class Evaluation:
 class Likelihood:
     """A pyhf workspace, differentiated and compiled.
 
-    `parameters` is always pyhf's vector (n_parameters,) whose slot `poi` holds the fitted strength mu of a
-    `Signal`; the other entries are the nuisance parameters.  -2 ln L is in pyhf's normalisation: all Poisson
-    terms with their factorials and all normalised constraint terms.
+    `parameters` is pyhf's vector whose slot `poi` holds the first parameter of interest of the signal, the strength mu
+    of a `Signal`; the other entries are the nuisance parameters.  Behind it come the further parameters of interest
+    and the nuisance parameters of the signal, if it has any (`slots`).  -2 ln L is in pyhf's normalisation: all
+    Poisson terms with their factorials and all normalised constraint terms.  The nuisance parameters of a signal enter
+    with alpha^2 and no constant, those that it prunes with no term at all.
 
-    names: parameter names.  poi: index of the strength.  lower, upper: pyhf's suggested bounds of the
+    names: pyhf's parameter names.  poi: index of the strength.  lower, upper: pyhf's suggested bounds of the
     nuisance parameters; the strength is unbounded, because data may fluctuate below the prediction and -2 ln
     L itself diverges where an expected yield that faces data would vanish.  start: pyhf's initial values with
-    strength 0. observed: the published data.  curvature: (n_parameters,) second derivatives of the constraint
+    strength 0. observed: the published data.  curvature: (n_pyhf,) second derivatives of the constraint
     terms of -2 ln L.
     """
 
@@ -119,26 +109,75 @@ class Likelihood:
         for array in (self.start, self.lower, self.upper, self.curvature, data):
             array.flags.writeable = False
         self._objective, self._jacobian = _compile(model, self.observed)
+        self._model = model
 
-    def evaluate(self, parameters: Array, signal: Signal, data: Data | None = None) -> Evaluation:
+    def slots(self, signal: SignalModel) -> NDArray[np.int64]:
+        """Where the parameters of interest and the nuisance parameters of a signal are in `parameters`."""
+        further = len(signal.pois) - 1 + signal.n_nuisances
+        return np.concatenate(([self.poi], np.arange(len(self.names), len(self.names) + further)))
+
+    def bounds(self, signal: SignalModel) -> tuple[Array, Array]:
+        """Lower and upper bounds (n_parameters,) with those of the signal."""
+        n_pois, n_nuisances = len(signal.pois), signal.n_nuisances
+        if n_pois == 1 and not n_nuisances and signal.lower[0] == self.lower[self.poi]:
+            return self.lower, self.upper
+        slots, wide = self.slots(signal), np.full(n_nuisances, NUISANCE_BOUND)
+        lower, upper = self._extended(self.lower, signal), self._extended(self.upper, signal)
+        lower[slots] = np.concatenate((signal.lower, -wide))
+        upper[slots] = np.concatenate((np.full(n_pois, np.inf), wide))
+        return lower, upper
+
+    def free(self, signal: SignalModel) -> NDArray[np.bool_]:
+        """(n_parameters,) parameters that a fit may move: all but those that the signal prunes."""
+        free = np.ones(len(self.names) + len(signal.pois) - 1 + signal.n_nuisances, dtype=np.bool_)
+        free[self._pruned(signal)] = False
+        return free
+
+    def first_point(self, signal: SignalModel) -> Array:
+        """(n_parameters,) pyhf's initial values, everything of the signal at 0 and what it prunes at 0."""
+        point = self._extended(self.start, signal)
+        point[self._pruned(signal)] = 0.0
+        return point
+
+    def evaluate(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Evaluation:
         """-2 ln L, its reverse-mode gradient and the yields at `parameters` (observed data by default)."""
         data = self.observed if data is None else data
-        (value, yields), gradient = self._objective(
-            parameters, signal.fixed, signal.template, data.main, data.auxiliary
-        )
-        background, unit_signal = np.asarray(yields[0]), np.asarray(yields[1])
-        strengths = signal.fixed + parameters[self.poi] * signal.template
+        n_pyhf, slots = len(self.names), self.slots(signal)
+        values = parameters[slots]
+        strengths = signal.strengths(values)
+        (value, parts), pyhf_gradient = self._objective(parameters[:n_pyhf], strengths, data.main, data.auxiliary)
+        background, unit_signal = np.asarray(parts[0]), np.asarray(parts[1])
+        yields = background + unit_signal * strengths
+        gradient = np.zeros(parameters.size)
+        gradient[:n_pyhf] = pyhf_gradient
         # Where nothing was observed the Poisson term alone would go on through zero.
-        possible = np.isfinite(value) and np.all(background + unit_signal * strengths >= 0.0)
-        twice_nll = float(value) if possible else np.inf
-        return Evaluation(twice_nll, np.asarray(gradient), background, unit_signal)
+        if not (np.isfinite(value) and np.all(yields >= 0.0)):
+            return Evaluation(np.inf, gradient, background, unit_signal)
+        ratio = np.divide(data.main, yields, out=np.zeros_like(yields), where=yields > 0.0)
+        gradient[slots] = (2.0 * (1.0 - ratio) * unit_signal) @ signal.slopes(values)
+        twice_nll = float(value)
+        if signal.n_nuisances:
+            alpha = slots[len(signal.pois) :]
+            pull = parameters[alpha] - (0.0 if data.further is None else data.further)
+            twice_nll += float(pull @ pull)
+            gradient[alpha] += 2.0 * pull
+        pruned = self._pruned(signal)
+        if pruned.size:
+            twice_nll -= self._constraint(parameters, data, pruned)
+            gradient[pruned] = 0.0
+        return Evaluation(twice_nll, gradient, background, unit_signal)
 
-    def jacobian(self, parameters: Array, signal: Signal) -> tuple[Array, Array]:
+    def jacobian(self, parameters: Array, signal: SignalModel) -> tuple[Array, Array]:
         """Expected events (n_bins,) and their derivatives (n_bins, n_parameters)."""
-        yields, jacobian = self._jacobian(parameters, signal.fixed, signal.template)
-        return np.asarray(yields), np.asarray(jacobian)
+        n_pyhf, slots = len(self.names), self.slots(signal)
+        strengths = signal.strengths(parameters[slots])
+        yields, unit_signal, pyhf_jacobian = self._jacobian(parameters[:n_pyhf], strengths)
+        jacobian = np.zeros((N_BINS, parameters.size))
+        jacobian[:, :n_pyhf] = pyhf_jacobian
+        jacobian[:, slots] = np.asarray(unit_signal)[:, np.newaxis] * signal.slopes(parameters[slots])
+        return np.asarray(yields), jacobian
 
-    def gauss_newton(self, parameters: Array, signal: Signal, data: Data | None = None) -> Array:
+    def gauss_newton(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Array:
         """Hessian of -2 ln L (n_parameters, n_parameters) without the second derivatives of the yields.
 
         Positive, cheap, and close enough to the Hessian to precondition and to judge a minimisation.
@@ -147,9 +186,11 @@ class Likelihood:
         yields, jacobian = self.jacobian(parameters, signal)
         # The floor keeps bins in which nothing was observed from dropping out.
         weights = 2.0 * np.maximum(data.main, np.minimum(yields, 0.5)) / yields**2
-        return np.asarray(jacobian.T @ (weights[:, np.newaxis] * jacobian) + np.diag(self.curvature))
+        curvature = self._extended(self.curvature, signal)
+        curvature[self.slots(signal)[len(signal.pois) :]] = 2.0
+        return np.asarray(jacobian.T @ (weights[:, np.newaxis] * jacobian) + np.diag(curvature))
 
-    def hessian(self, parameters: Array, signal: Signal, data: Data | None = None) -> Array:
+    def hessian(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Array:
         """Full Hessian of -2 ln L (n_parameters, n_parameters): central differences of the exact gradient
         (0.3 s).
 
@@ -165,10 +206,55 @@ class Likelihood:
             columns[:, k] = (above - below) / (2.0 * step)
         return 0.5 * (columns + columns.T)
 
-    def asimov(self, parameters: Array, signal: Signal) -> Data:
+    def backgrounds(self, parameters: Array) -> dict[str, Array]:
+        """Expected events (n_bins,) of each background sample of the workspace, by its published name.
+
+        Their sum is the background of `evaluate`; a sample is zero in the channels that it is not part of.
+        """
+        pyhf_part = parameters[: len(self.names)]
+        with _pyhf_backend("numpy"):
+            by_sample = np.asarray(self._model.main_model.expected_data(pyhf_part, return_by_sample=True))
+        named = zip(self._model.config.samples, by_sample, _signal_samples(self._model), strict=True)
+        return {name: yields for name, yields, is_signal in named if not is_signal}
+
+    def asimov(self, parameters: Array, signal: SignalModel) -> Data:
         """The data expected at `parameters`: no fluctuations, auxiliary data at the parameter values."""
         yields, _ = self.jacobian(parameters, signal)
-        return Data(yields, parameters[self._auxiliary_index])
+        alpha = self.slots(signal)[len(signal.pois) :]
+        return Data(yields, parameters[self._auxiliary_index], parameters[alpha] if alpha.size else None)
+
+    def toy(self, parameters: Array, signal: SignalModel, rng: np.random.Generator) -> Data:
+        """Pseudo-data at `parameters`: Poisson counts, and auxiliary data from their Gaussian constraints."""
+        expected = self.asimov(parameters, signal)
+        width = np.sqrt(2.0 / self.curvature[self._auxiliary_index])
+        auxiliary = rng.normal(expected.auxiliary, width)
+        further = None if expected.further is None else rng.normal(expected.further, 1.0)
+        return Data(rng.poisson(expected.main).astype(np.float64), auxiliary, further)
+
+    def saturated(self, signal: SignalModel, data: Data | None = None) -> float:
+        """-2 ln L of the saturated model: yields equal to the data, every constraint term at its centre."""
+        data = self.observed if data is None else data
+        poisson = xlogy(data.main, data.main) - data.main - gammaln(data.main + 1.0)
+        kept = np.setdiff1d(self._auxiliary_index, self._pruned(signal))
+        return float(-2.0 * poisson.sum() + np.log(4.0 * np.pi / self.curvature[kept]).sum())
+
+    def _extended(self, array: Array, signal: SignalModel) -> Array:
+        return np.concatenate((array, np.zeros(len(signal.pois) - 1 + signal.n_nuisances)))
+
+    def _pruned(self, signal: SignalModel) -> NDArray[np.int64]:
+        return np.array([self.names.index(name) for name in signal.pruned], dtype=np.int64)
+
+    def _constraint(self, parameters: Array, data: Data, which: NDArray[np.int64]) -> float:
+        """Normalised constraint terms of -2 ln L of these parameters of the workspace."""
+        measured = np.zeros(len(self.names))
+        measured[self._auxiliary_index] = data.auxiliary
+        half = 0.5 * self.curvature[which]
+        return float(np.sum(half * (parameters[which] - measured[which]) ** 2 + np.log(2.0 * np.pi / half)))
+
+    @property
+    def auxiliary_widths(self) -> Array:
+        """(n_auxiliary,) standard deviations of the auxiliary measurements."""
+        return np.asarray(np.sqrt(2.0 / self.curvature[self._auxiliary_index]))
 
 
 @functools.cache
@@ -240,25 +326,25 @@ def _compile(model: Any, data: Data) -> tuple[Callable[..., Any], Callable[..., 
     poi = model.config.poi_index
     is_signal = _signal_samples(model)
 
-    def yields(parameters: Any, fixed: Any, template: Any) -> Any:
+    def yields(parameters: Any, strengths: Any) -> Any:
         # One evaluation at unit strength, split by sample, is both B and S.
         by_sample = model.main_model.expected_data(parameters.at[poi].set(1.0), return_by_sample=True)
         background = by_sample[~is_signal].sum(axis=0)
         unit_signal = by_sample[is_signal].sum(axis=0)
-        return background + unit_signal * (fixed + parameters[poi] * template), (background, unit_signal)
+        return background + unit_signal * strengths, (background, unit_signal)
 
-    def twice_nll(parameters: Any, fixed: Any, template: Any, main: Any, auxiliary: Any) -> Any:
-        expected, parts = yields(parameters, fixed, template)
-        poisson = xlogy(main, expected) - expected - gammaln(main + 1.0)
+    def twice_nll(parameters: Any, strengths: Any, main: Any, auxiliary: Any) -> Any:
+        expected, parts = yields(parameters, strengths)
+        poisson = jax_xlogy(main, expected) - expected - jax_gammaln(main + 1.0)
         return -2.0 * (poisson.sum() + model.constraint_logpdf(auxiliary, parameters)), parts
 
-    def jacobian(parameters: Any, fixed: Any, template: Any) -> Any:
-        expected, pullback, _ = jax.vjp(lambda x: yields(x, fixed, template), parameters, has_aux=True)
+    def jacobian(parameters: Any, strengths: Any) -> Any:
+        expected, pullback, parts = jax.vjp(lambda x: yields(x, strengths), parameters, has_aux=True)
         # Reverse mode: far fewer bins than parameters.
         (rows,) = jax.vmap(pullback)(jnp.eye(N_BINS))
-        return expected, rows
+        return expected, parts[1], rows
 
-    point = (np.zeros(model.config.npars), 0.0, np.zeros(N_BINS))
+    point = (np.zeros(model.config.npars), np.zeros(N_BINS))
     with _pyhf_backend("jax"):
         lowered = [
             jax.jit(jax.value_and_grad(twice_nll, has_aux=True)).lower(*point, data.main, data.auxiliary),

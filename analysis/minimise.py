@@ -7,12 +7,13 @@ so a warm fit needs two Jacobians and about fifteen gradients.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .likelihood import Data, Evaluation, Likelihood, Signal
+from .likelihood import Data, Evaluation, Likelihood, SignalModel
 from .responses import Array
 
 EDM_GOAL = 1e-9
@@ -37,7 +38,7 @@ class Minimum:
     evaluations: gradients used.
     """
 
-    signal: Signal
+    signal: SignalModel
     parameters: Array
     evaluation: Evaluation
     metric: Array
@@ -67,23 +68,26 @@ class Descent:
 
 def minimise(
     likelihood: Likelihood,
-    signal: Signal,
+    signal: SignalModel,
     *,
     strength: float | None = None,
+    held: Mapping[int, float] | None = None,
     start: Array | None = None,
     data: Data | None = None,
 ) -> Minimum:
-    """Minimise -2 ln L over the nuisance parameters, and over the strength unless it is given.
+    """Minimise -2 ln L over the nuisance parameters and the parameters of interest, except those that are held.
 
-    start: (n_parameters,) first point, the likelihood's own by default; its expected yields must be positive.
+    strength: holds the first parameter of interest; held: values of parameters by index.  start: (n_parameters,)
+    first point, the likelihood's own by default; its expected yields must be positive.
     data: the observed data by default.  Convergence is reported, not enforced: read `Minimum.converged`.
     Raises ValueError if -2 ln L is not finite at the start.
     """
-    free = np.ones(likelihood.start.size, dtype=np.bool_)
-    point = np.array(likelihood.start if start is None else start, dtype=np.float64)
-    if strength is not None:
-        free[likelihood.poi] = False
-        point[likelihood.poi] = strength
+    free = likelihood.free(signal)
+    point = np.array(likelihood.first_point(signal) if start is None else start, dtype=np.float64)
+    given = {} if strength is None else {likelihood.poi: strength}
+    for index, value in {**given, **(held or {})}.items():
+        free[index] = False
+        point[index] = value
     metric = _preconditioner(likelihood, signal, point, free, data)
     evaluations = 0
     for _ in range(_MAX_RESTARTS):
@@ -92,8 +96,10 @@ def minimise(
             raise ValueError("the expected yields at the start of the minimisation are not all positive")
         point, evaluations = end.parameters, evaluations + end.evaluations
         metric = _preconditioner(likelihood, signal, point, free, data)
-        gradient = np.where(_movable(likelihood, point, end.evaluation.gradient, free), end.evaluation.gradient, 0.0)
-        edm = 0.5 * float(gradient @ metric @ gradient)
+        edm = -0.5 * float(
+            end.evaluation.gradient
+            @ _direction(likelihood.bounds(signal), point, end.evaluation.gradient, metric, free)
+        )
         if edm < EDM_CONVERGED:
             break
     return Minimum(signal, point, end.evaluation, end.metric, edm, evaluations)
@@ -101,7 +107,7 @@ def minimise(
 
 def descend(
     likelihood: Likelihood,
-    signal: Signal,
+    signal: SignalModel,
     start: Array,
     metric: Array,
     free: NDArray[np.bool_],
@@ -112,16 +118,14 @@ def descend(
     Stops at the goal `EDM_GOAL` or when no further decrease is possible; infinite -2 ln L at the start is
     returned as it is.
     """
-    point, metric = start, metric.copy()
+    point, metric, bounds = start, metric.copy(), likelihood.bounds(signal)
     current = likelihood.evaluate(point, signal, data)
     evaluations = 1
     for _ in range(_MAX_STEPS):
         if not np.isfinite(current.twice_nll):
             break
-        movable = _movable(likelihood, point, current.gradient, free)
-        gradient = np.where(movable, current.gradient, 0.0)
-        direction = np.where(movable, -(metric @ gradient), 0.0)
-        if -0.5 * float(gradient @ direction) < EDM_GOAL:
+        direction = _direction(bounds, point, current.gradient, metric, free)
+        if -0.5 * float(current.gradient @ direction) < EDM_GOAL:
             break
         trial = _line_search(likelihood, signal, point, current, direction, data)
         if trial is None:
@@ -135,34 +139,70 @@ def descend(
 
 
 def _preconditioner(
-    likelihood: Likelihood, signal: Signal, point: Array, free: NDArray[np.bool_], data: Data | None
+    likelihood: Likelihood, signal: SignalModel, point: Array, free: NDArray[np.bool_], data: Data | None
 ) -> Array:
     """Inverse Gauss-Newton Hessian of the free parameters, zero elsewhere."""
     hessian = likelihood.gauss_newton(point, signal, data)
     metric = np.zeros_like(hessian)
     block = np.ix_(free, free)
-    metric[block] = np.linalg.inv(hessian[block])
+    # Parameters have very different units: the inverse is taken with a diagonal of ones.
+    scale = 1.0 / np.sqrt(np.diag(hessian)[free])
+    metric[block] = np.linalg.inv(hessian[block] * np.outer(scale, scale)) * np.outer(scale, scale)
     return metric
 
 
-def _movable(likelihood: Likelihood, point: Array, gradient: Array, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Free parameters that are not pressed against a bound."""
-    at_lower = (point <= likelihood.lower) & (gradient > 0.0)
-    at_upper = (point >= likelihood.upper) & (gradient < 0.0)
-    return free & ~at_lower & ~at_upper
+def pressed(bounds: tuple[Array, Array], point: Array, gradient: Array, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Free parameters that the gradient presses against a bound."""
+    lower, upper = bounds
+    return free & (((point <= lower) & (gradient > 0.0)) | ((point >= upper) & (gradient < 0.0)))
+
+
+def reduced(metric: Array, fixed: NDArray[np.bool_]) -> Array:
+    """Inverse of the Hessian without the parameters `fixed`, from the inverse `metric` of the whole one."""
+    if not fixed.any():
+        return metric
+    k = np.flatnonzero(fixed)
+    without = metric - metric[:, k] @ np.linalg.solve(metric[np.ix_(k, k)], metric[k, :])
+    without[k, :], without[:, k] = 0.0, 0.0
+    return np.asarray(without)
+
+
+def _direction(
+    bounds: tuple[Array, Array], point: Array, gradient: Array, metric: Array, free: NDArray[np.bool_]
+) -> Array:
+    """Quasi-Newton step of the free parameters; those at a bound stay there unless both gradient and step lead away."""
+    lower, upper = bounds
+    fixed = pressed(bounds, point, gradient, free)
+    while True:
+        direction = -(reduced(metric, fixed) @ np.where(free & ~fixed, gradient, 0.0))
+        outwards = ((point <= lower) & (direction < 0.0)) | ((point >= upper) & (direction > 0.0))
+        if not np.any(outwards & free & ~fixed):
+            return np.where(free & ~fixed, direction, 0.0)
+        fixed = fixed | (outwards & free)
 
 
 def _line_search(
     likelihood: Likelihood,
-    signal: Signal,
+    signal: SignalModel,
     point: Array,
     current: Evaluation,
     direction: Array,
     data: Data | None,
 ) -> tuple[Array, Evaluation, int] | None:
-    """First of the steps 1, 1/2, 1/4 ... that lowers -2 ln L enough: point, evaluation, evaluations used."""
+    """First of the steps 1, 1/2, 1/4 ... that lowers -2 ln L enough: point, evaluation, evaluations used.
+
+    The first step is shorter if a parameter would leave its bounds: it ends there.
+    """
+    lower, upper = likelihood.bounds(signal)
+    room = np.where(direction > 0.0, upper - point, point - lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        longest = np.where(direction != 0.0, room / np.abs(direction), np.inf)
+    first = min(1.0, float(np.min(longest)))
+    blocked = (longest <= first) & (first < 1.0)
     for halvings in range(_MAX_HALVINGS):
-        moved = np.clip(point + 0.5**halvings * direction, likelihood.lower, likelihood.upper)
+        moved = np.clip(point + first * 0.5**halvings * direction, lower, upper)
+        if not halvings:
+            moved = np.where(blocked, np.where(direction > 0.0, upper, lower), moved)
         reached = likelihood.evaluate(moved, signal, data)
         allowed = current.twice_nll + _SUFFICIENT_DECREASE * float(current.gradient @ (moved - point))
         if reached.twice_nll <= allowed:

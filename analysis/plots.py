@@ -1,10 +1,9 @@
-"""The figure of `bkgen spectrum`: q2_rec of a model and of the SM, beside the Belle II data."""
+"""The figures of `bkgen spectrum`: q2_rec of a model and of the SM, and the Belle II data with the fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,14 @@ import numpy as np
 
 from bkgen import api
 from bkgen.card import Card, card_from_dict
-from bkgen.errors import InputError, MissingExtra
+from bkgen.errors import MissingExtra
 from bkgen.generator import EventBatch
 from bkgen.jobs import sample_of
 
-from .fit import FitResult, fit, postfit
-from .points import CHANNEL, poi_of, point
-from .responses import Q2_REC_EDGES, Array, q2_rec_projection
-from .style import plain_style
+from .points import CHANNEL
+from .regions import DataComparison, Region
+from .responses import Array
+from .style import BLACK, BLUE, GREEN, ORANGE, Q2_REC_LABEL, SKY, VERMILLION, YELLOW, plain_style, provenance
 
 try:
     import hist
@@ -30,27 +29,27 @@ except ImportError as error:
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import SubFigure
 
 _SM_EVENTS = 200_000
-_SM, _MODEL = "tab:blue", "tab:red"
 _WIDTH = 0.5  # GeV^2, bins of the simulated spectrum
-_PDF_WITHOUT_DATE = {"CreationDate": None}
-
-
-@dataclass(frozen=True, eq=False)
-class RegionA:
-    """Belle II inclusive tag, signal region, in 3 bins of q2_rec summed over eta(BDT2); events in 362 fb^-1.
-
-    data: observed; background: of the free fit of mu_SM; signal: its fitted signal; band: error of
-    its total; sm: SM with mu = 1 on the fitted nuisance parameters; model: the card's prediction on the same, or None.
-    """
-
-    data: Array
-    background: Array
-    signal: Array
-    band: Array
-    sm: Array
-    model: Array | None
+_FILLS = ((SKY, ""), (YELLOW, "...."), (ORANGE, "\\\\\\\\"))  # backgrounds, in the order of regions.GROUPS
+_SM_FILL, _SIGNAL_FILL = (GREEN, "xxxx"), (VERMILLION, "////")
+_GROUP_LABELS = {
+    "B Bbar": r"$B\bar{B}$",
+    "c cbar": r"$c\bar{c}$",
+    "u, d, s, tau": r"$u\bar{u},d\bar{d},s\bar{s},\tau\tau$",
+}
+_LEGEND: dict[str, Any] = {
+    "fontsize": 7.5,
+    "columnspacing": 1.2,
+    "handlelength": 1.8,
+    "frameon": True,
+    "framealpha": 1.0,
+    "edgecolor": "none",
+    "borderpad": 0.1,
+}
+_ROOM = 1.35  # of the axis above the largest entry, for labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,24 +70,30 @@ class Spectra:
 
 
 def spectra(source: Path) -> Spectra:
-    """Spectrum of an event file (*.root), or of the events that a card describes.
+    """Spectrum of an event file (`*.root`), or of the events that a card describes.
 
     The SM (short distance) is generated with the card's settings.
     Raises InputError for a source that is neither a card nor an event file.
     """
-    batches: Iterable[EventBatch]
     if source.suffix == ".root":
         batch = api.open(source)
-        card, batches = card_from_dict(batch.metadata["card"], str(source)), [batch]
-    else:
-        card = api.load_card(source)
-        batches = sample_of(card).chunks()
-    model = _histogram(card, batches)
+        return spectra_of(card_from_dict(batch.metadata["card"], str(source)), [batch])
+    return spectra_of(api.load_card(source))
+
+
+def spectra_of(card: Card, batches: Iterable[EventBatch] | None = None) -> Spectra:
+    """Spectrum of these events of a card, or of those that it describes; see `spectra`."""
+    model = _histogram(card, sample_of(card).chunks() if batches is None else batches)
     if card.model.describe_name() == "sm":
         return Spectra(card, model, None)
-    changes = {"model": {"name": "sm"}, "variation": [], "variations": "none"}
-    standard = card_from_dict({**card.resolved(), **changes}, "sm").override(events=_SM_EVENTS)
+    standard = standard_model(card).override(events=_SM_EVENTS)
     return Spectra(card, model, _histogram(standard, sample_of(standard).chunks()))
+
+
+def standard_model(card: Card) -> Card:
+    """The card with the short-distance Standard Model as its model."""
+    changes = {"model": {"name": "sm"}, "variation": [], "variations": "none"}
+    return card_from_dict({**card.resolved(), **changes}, "sm")
 
 
 def _histogram(card: Card, batches: Iterable[EventBatch]) -> hist.Hist[Any]:
@@ -103,43 +108,44 @@ def _histogram(card: Card, batches: Iterable[EventBatch]) -> hist.Hist[Any]:
     return filled
 
 
-def region_a(card: Card) -> RegionA:
-    """Data and post-fit yields of region A, summed over eta."""
-    P = q2_rec_projection()
-    free: FitResult = fit(poi="sm")
-    after = postfit(free)
-    unit_signal = free.minimum.evaluation.unit_signal
-    model = None
-    if poi_of(card) != "sm":
-        model = P @ (unit_signal * point(card).template)
-    return RegionA(
-        data=P @ _observed(),
-        background=P @ after.background,
-        signal=P @ free.standard_model,
-        band=_errors(P, after.total_covariance),
-        sm=P @ unit_signal,
-        model=model,
-    )
+def has_data(card: Card) -> bool:
+    """Whether Belle II data can be shown beside a card."""
+    return card.channel == CHANNEL
 
 
-def _observed() -> Array:
-    from .likelihood import official
-
-    return official().observed.main
-
-
-def _errors(P: Array, covariance: Array) -> Array:
-    return np.asarray(np.sqrt(np.diag(P @ covariance @ P.T)))
+def source_line(card: Card, data: bool) -> str:
+    """The provenance of a figure of a card."""
+    line = f"model {card.model.describe_name()}, {card.channel}, inputs {card.physics_inputs.sha256[:12]}"
+    return f"{line}; data and likelihood arXiv:2507.12393, doi:10.17182/hepdata.166082" if data else line
 
 
-def spectrum_figure(result: Spectra, data: RegionA | None) -> Figure:
-    """Left: simulated, selected q2_rec of model and SM.  Right: region A, data minus post-fit background."""
+def spectrum_figure(result: Spectra, data: DataComparison | None) -> Figure:
+    """Simulated, selected q2_rec of model and SM; with data also every region of the likelihood, after the fit."""
     with plain_style():
-        figure = Figure(figsize=(12.0, 4.8) if data is not None else (6.4, 4.8), layout="constrained")
-        axes = figure.subplots(1, 2 if data is not None else 1, squeeze=False)[0]
-        _draw_simulation(axes[0], result)
-        if data is not None:
-            _draw_region_a(axes[1], data, result.card.model.describe_name())
+        if data is None:
+            figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+            _draw_simulation(figure.subplots(), result)
+        else:
+            figure = Figure(figsize=(13.5, 13.0), layout="constrained")
+            parts = np.ravel(np.asarray(figure.subfigures(2, 2, wspace=0.03, hspace=0.03)))
+            _draw_simulation(parts[0].subplots(), result)
+            for part, region in zip(parts[1:], data.regions, strict=True):
+                _draw_region(part, region, result.card, data)
+        provenance(figure, source_line(result.card, data is not None))
+    return figure
+
+
+def simulation_figure(result: Spectra) -> Figure:
+    """Simulated, selected q2_rec of model and SM."""
+    return spectrum_figure(result, None)
+
+
+def region_figure(region: Region, card: Card, data: DataComparison) -> Figure:
+    """Data, stacked post-fit yields, data minus background and pulls in one region."""
+    with plain_style():
+        figure = Figure(figsize=(8.4 if len(region.data) > 6 else 6.8, 7.0), layout="constrained")
+        _draw_region(figure, region, card, data)
+        provenance(figure, source_line(card, True))
     return figure
 
 
@@ -147,62 +153,115 @@ def _draw_simulation(axes: Axes, result: Spectra) -> None:
     card = result.card
     name = card.model.describe_name()
     if result.sm is not None:
-        mplhep.histplot(result.sm, ax=axes, label="SM, short distance", yerr=False, color=_SM)
-    mplhep.histplot(result.model, ax=axes, label=name, yerr=True, color=_SM if name == "sm" else _MODEL)
-    axes.set_xlabel(r"$q^2_\mathrm{rec}$ [GeV$^2$]")
+        mplhep.histplot(
+            result.sm, ax=axes, label="SM, short distance", yerr=False, color=GREEN, linestyle="--", flow="none"
+        )
+    color = GREEN if name == "sm" else VERMILLION
+    mplhep.histplot(result.model, ax=axes, label=name, yerr=True, color=color, flow="none")
+    axes.set_xlabel(Q2_REC_LABEL)
     normalised = card.luminosity is not None
     axes.set_ylabel(f"expected events / {_WIDTH} GeV$^2$" if normalised else f"branching fraction / {_WIDTH} GeV$^2$")
     where = f", {card.luminosity:g} fb$^{{-1}}$" if normalised else ""
-    axes.set_title(f"simulation, {card.detector.name}, selected{where}", fontsize="medium")
     axes.set_xlim(-2.0, 25.0)
     axes.set_ylim(bottom=0.0)
-    axes.legend(frameon=False)
+    axes.legend(title=f"simulation, {card.detector.name},\nselected{where}", title_fontsize="small")
 
 
-def _draw_region_a(axes: Axes, a: RegionA, name: str) -> None:
-    """Bins of equal width on the page: the published ones are -1 to 4, 4 to 8 and 8 to 25 GeV^2."""
-    x = np.arange(len(a.data))
-    edges = np.arange(len(a.data) + 1) - 0.5
-    axes.axhline(0.0, color="0.6", linewidth=0.8)
-    axes.stairs(a.signal + a.band, edges, baseline=a.signal - a.band, fill=True, color="0.85", label="post-fit band")
-    axes.stairs(a.signal, edges, color="0.4", label=r"SM $\times\ \mu$ (free fit)")
-    axes.stairs(a.sm, edges, label=r"SM, $\mu = 1$", color=_SM)
-    if a.model is not None:
-        total = a.model if name == "wet" else a.sm + a.model
-        axes.stairs(total, edges, label=name if name == "wet" else f"SM + {name}", color=_MODEL)
-    axes.errorbar(x, a.data - a.background, np.sqrt(a.data), fmt="ko", capsize=2, label="data - post-fit background")
-    pairs = pairwise(Q2_REC_EDGES)
-    axes.set_xticks(x, [f"{lower:g} to {upper:g}" for lower, upper in pairs])
-    axes.tick_params(axis="x", which="minor", bottom=False, top=False)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel(r"$q^2_\mathrm{rec}$ [GeV$^2$] (finer bins of the data are not published)")
+def _draw_region(figure: Figure | SubFigure, region: Region, card: Card, data: DataComparison) -> None:
+    """Bins of equal width on the page: the published ones of q2_rec are -1 to 4, 4 to 8 and 8 to 25 GeV^2."""
+    stack, difference, pulls = figure.subplots(3, 1, sharex=True, height_ratios=(2.4, 1.9, 0.9))
+    n = len(region.data)
+    edges = np.arange(n + 1, dtype=np.float64) - 0.5
+    _draw_stack(stack, region, edges, card, data)
+    _draw_difference(difference, region, edges, card, data)
+    _draw_pulls(pulls, region, edges)
+    rotated: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if n > 6 else {}
+    pulls.set_xticks(np.arange(n), region.layout.bins, **rotated)
+    pulls.set_xlabel(region.layout.axis)
+    for axes in (stack, difference, pulls):
+        axes.tick_params(axis="x", which="both", bottom=axes is pulls, top=False)
+        axes.set_xlim(edges[0], edges[-1])
+        _separate(axes, region.layout.groups)
+    start = 0
+    for text, count in region.layout.groups:
+        middle = start + 0.5 * (count - 1)
+        difference.text(middle, 0.97, text, transform=difference.get_xaxis_transform(), ha="center", va="top", size=8)
+        start += count
+
+
+def _separate(axes: Axes, groups: Sequence[tuple[str, int]]) -> None:
+    start = -0.5
+    for _, count in groups[:-1]:
+        start += count
+        axes.axvline(start, color="0.5", linewidth=0.8, linestyle=(0, (2, 2)), zorder=0.5)
+
+
+def _draw_stack(axes: Axes, region: Region, edges: Array, card: Card, data: DataComparison) -> None:
+    layers = [
+        (_GROUP_LABELS[name], y, fill) for (name, y), fill in zip(region.backgrounds.items(), _FILLS, strict=True)
+    ]
+    if np.any(region.sm_fitted):
+        layers.append(("SM", region.sm_fitted, _SM_FILL))
+    if np.all(region.signal >= 0.0):  # a negative strength cannot be stacked: the panel below shows it
+        layers.append((_signal_label(card, data), region.signal, _SIGNAL_FILL))
+    below = np.zeros(len(region.data))
+    for label, height, (color, hatch) in layers:
+        axes.stairs(
+            below + height, edges, baseline=below,
+            fill=True, facecolor=color, edgecolor=BLACK, linewidth=0.6, hatch=hatch, label=label,
+        )  # fmt: skip
+        below = below + height
+    total = region.total
+    axes.stairs(
+        total + region.band, edges, baseline=total - region.band,
+        fill=True, facecolor="none", edgecolor="0.25", linewidth=0.0, hatch="|||||", label="error of the fit",
+    )  # fmt: skip
+    x = np.arange(len(region.data))
+    axes.errorbar(x, region.data, np.sqrt(region.data), fmt="o", color=BLACK, markersize=4, capsize=2, label="Belle II")
     axes.set_ylabel("events / bin")
-    axes.set_title(r"Belle II region A, $\eta(\mathrm{BDT}_2) > 0.94$, 362 fb$^{-1}$", fontsize="medium")
-    axes.legend(frameon=False, fontsize="small")
+    axes.set_ylim(0.0, _ROOM * float(np.max(region.data + np.sqrt(region.data))))
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(
+        handles[::-1], labels[::-1], ncols=4, loc="upper center", **_LEGEND,
+        title=f"Belle II, 362 fb$^{{-1}}$, {region.layout.title}", title_fontsize=8.5,
+    )  # fmt: skip
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write stem.png and stem.pdf."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    png, pdf = targets(stem)
-    with plain_style():
-        figure.savefig(png, dpi=150)
-        figure.savefig(pdf, metadata=_PDF_WITHOUT_DATE)
-    return [png, pdf]
+def _signal_label(card: Card, data: DataComparison) -> str:
+    name = "SM" if data.poi == "sm" else card.model.describe_name()
+    return rf"{name} $\times$ {data.result.mu:.2f} (fit)"
 
 
-def targets(stem: Path) -> tuple[Path, Path]:
-    """The two files of a figure."""
-    return stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
+def _draw_difference(axes: Axes, region: Region, edges: Array, card: Card, data: DataComparison) -> None:
+    name = card.model.describe_name()
+    fitted = region.sm_fitted + region.signal
+    axes.axhline(0.0, color="0.6", linewidth=0.8)
+    axes.stairs(
+        fitted + region.band, edges, baseline=fitted - region.band,
+        fill=True, facecolor="0.88", edgecolor="none", label="error of the fit",
+    )  # fmt: skip
+    axes.stairs(region.sm, edges, color=GREEN, linestyle="--", linewidth=1.6, label=r"SM, $\mu = 1$")
+    label = f"SM + {_signal_label(card, data)}" if data.poi == "np" else _signal_label(card, data)
+    axes.stairs(fitted, edges, color=VERMILLION, linewidth=1.8, label=label)
+    if data.poi != "sm":
+        label = f"SM + {name}, prediction" if data.poi == "np" else f"{name}, prediction"
+        axes.stairs(region.prediction, edges, color=BLUE, linestyle=":", linewidth=1.8, label=label)
+    x = np.arange(len(region.data))
+    points = region.data - region.background
+    errors = np.sqrt(region.data)
+    axes.errorbar(x, points, errors, fmt="o", color=BLACK, markersize=4, capsize=2, label="data - background")
+    low = min(float(np.min(points - errors)), float(np.min(fitted - region.band)), 0.0)
+    high = max(float(np.max(y)) for y in (points + errors, fitted + region.band, region.prediction, region.sm))
+    axes.set_ylim(low - 0.05 * (high - low), high + (0.55 if region.layout.groups else 0.4) * (high - low))
+    axes.set_ylabel("events - background")
+    below: dict[str, Any] = {"bbox_to_anchor": (0.5, 0.9), "borderaxespad": 0.0} if region.layout.groups else {}
+    axes.legend(ncols=3, loc="upper center", **_LEGEND, **below)
 
 
-def refuse_existing(stem: Path, *, force: bool) -> None:
-    """Raises InputError for files that exist, unless they may be replaced."""
-    existing = [path for path in targets(stem) if path.exists() and not force]
-    if existing:
-        raise InputError([f"{path}: exists; use --force to replace it, or another name with -o" for path in existing])
-
-
-def has_data(card: Card) -> bool:
-    """Whether Belle II data can be shown beside a card."""
-    return card.channel == CHANNEL
+def _draw_pulls(axes: Axes, region: Region, edges: Array) -> None:
+    for level in (-1.0, 0.0, 1.0):
+        axes.axhline(level, color="0.5", linewidth=0.8, linestyle="-" if level == 0.0 else ":")
+    axes.stairs(region.pulls, edges, fill=True, facecolor="0.75", edgecolor=BLACK, linewidth=0.8)
+    largest = max(2.0, 1.15 * float(np.max(np.abs(region.pulls))))
+    axes.set_ylim(-largest, largest)
+    axes.set_ylabel(r"$(n - \lambda)/\sqrt{\lambda}$")

@@ -62,7 +62,7 @@ class _Search:
         if not math.isfinite(target):
             raise InputError(Problem((quantity,), "must be a finite number", target))
         self._card, self._parameter, self._target, self._quantity = card, parameter, target, quantity
-        self._field, given = _parameter_of(card, parameter)
+        self._field, given = parameter_of(card, parameter)
         self._start = given or 1.0
         self._known: dict[float, float | None] = {}
         self._refuse_unusable_start()
@@ -85,7 +85,7 @@ class _Search:
         solved = self._card.with_model({self._parameter: x})
         source = f"solved for {self._quantity} = {number(self._target)}"
         return Solution(
-            Quantity(self._parameter, x, _unit(self._field), None, source), solved, tuple(self._notes(roots))
+            Quantity(self._parameter, x, unit_of(self._field), None, source), solved, tuple(self._notes(roots))
         )
 
     def _notes(self, roots: list[float]) -> Iterator[str]:
@@ -198,7 +198,15 @@ class _Search:
         return max(self._distance(value), -700.0)
 
 
-def _parameter_of(card: Card, path: str) -> tuple[FieldInfo, float | None]:
+def parameter_unit(card: Card, parameter: str) -> str:
+    """Unit of a parameter that can be varied, a real number of the card's model, with a dot inside a block.
+
+    Raises InputError for anything else, with a suggestion.
+    """
+    return unit_of(parameter_of(card, parameter)[0])
+
+
+def parameter_of(card: Card, path: str) -> tuple[FieldInfo, float | None]:
     """The field of a parameter and its value in the card, None where it has none."""
     owner: BaseModel = card.model
     *blocks, key = path.split(".")
@@ -238,7 +246,7 @@ def _alternatives(annotation: Any) -> Iterable[Any]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
-def _unit(field: FieldInfo) -> str:
+def unit_of(field: FieldInfo) -> str:
     """Unit of a parameter, "1" for a pure number."""
     extra = field.json_schema_extra
     return str(extra.get("unit") or "1") if isinstance(extra, Mapping) else "1"

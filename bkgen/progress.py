@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _COMPILE_NOTE_AFTER = 2.0  # s, a cached kernel loads well below this
+_EVENT_LOOP = "compiling the event loop (once per installation) ..."
 
 
 @contextmanager
-def progress(total: int, what: str, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Yields a function that adds to the number of finished items; shows a bar on stderr if asked and on a terminal."""
+def progress(total: int, what: str, *, show: bool, compiling: str = _EVENT_LOOP) -> Iterator[Callable[[int], None]]:
+    """Yields a function that adds to the number of finished items; shows a bar on stderr if asked and on a terminal.
+
+    compiling: one line that is shown if nothing has finished after a while.
+    """
     if not (show and sys.stderr.isatty()):
         yield lambda n: None
         return
@@ -33,7 +37,7 @@ def progress(total: int, what: str, *, show: bool) -> Iterator[Callable[[int], N
         Rate(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console) as bar, _compile_note(console.print) as started:
+    with Progress(*columns, console=console) as bar, _compile_note(console.print, compiling) as started:
         task = bar.add_task(what, total=total)
 
         def advance(n: int) -> None:
@@ -44,9 +48,9 @@ def progress(total: int, what: str, *, show: bool) -> Iterator[Callable[[int], N
 
 
 @contextmanager
-def _compile_note(say: Callable[[str], None]) -> Iterator[Callable[[], None]]:
-    """One line if nothing has finished after a while: the first run compiles the event loop."""
-    timer = threading.Timer(_COMPILE_NOTE_AFTER, say, ["compiling the event loop (once per installation) ..."])
+def _compile_note(say: Callable[[str], None], text: str) -> Iterator[Callable[[], None]]:
+    """One line if nothing has finished after a while: the first item compiles."""
+    timer = threading.Timer(_COMPILE_NOTE_AFTER, say, [text])
     timer.daemon = True
     timer.start()
     try:

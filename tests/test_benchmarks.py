@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, kernel, memory, points, root_output
+from benchmarks import common, coverage, kernel, likelihood, memory, points, root_output
 
 
 def test_kernel() -> None:
@@ -36,6 +36,20 @@ def test_points() -> None:
     rows = points.measure(points=points.POINTS // 100)
     assert len(rows) == len(points.MASSES) + 1
     assert all(row.measured > 0.0 for row in rows)
+
+
+def test_likelihood() -> None:
+    """One mass and a scan of 4 x 4 points, scaled; agreement with pyhf is tested with the limits."""
+    rows = likelihood.measure(masses=1, grid=4, templates=0)
+    assert len(rows) == 3
+    assert all(row.measured > 0.0 for row in rows)
+
+
+def test_coverage() -> None:
+    """Five toys; their own spread decides."""
+    (row,) = coverage.measure(toys=5)
+    assert 0.0 <= row.measured <= 1.0
+    assert row.met
 
 
 @pytest.mark.parametrize(("ratio", "met"), [(0.5, True), (2.0, False)])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
-from bkgen_analysis import plots
+from bkgen_analysis import plots, regions, style
+from matplotlib.figure import Figure
 
 from bkgen import api
 from bkgen.errors import InputError
@@ -37,26 +39,93 @@ def test_selected_standard_model_events(event_file: Path) -> None:
     assert error < 1.0
 
 
-def test_region_a_is_the_published_data() -> None:
-    """9293 events observed in region A; signal and background of the free fit add up to them within the band."""
-    a = plots.region_a(api.load_card(CARDS / "dark_higgs.yaml"))
-    assert a.data.sum() == 9293
-    assert np.all(np.abs(a.data - a.background - a.signal) < 3.0 * np.sqrt(a.data))
-    assert a.model is not None
-    assert np.all(a.sm > 0.0)
-    assert a.model[:2].sum() > 10.0 * a.model[2]
+@pytest.fixture(scope="module")
+def comparison() -> regions.DataComparison:
+    """The dark Higgs card fitted to the data."""
+    return regions.compare(api.load_card(CARDS / "dark_higgs.yaml"))
 
 
-def test_figure_files(event_file: Path, tmp_path: Path) -> None:
-    """PNG and PDF are written; existing ones are kept unless forced."""
+def test_regions_hold_the_published_data(comparison: regions.DataComparison) -> None:
+    """9293 events in region A; the regions show the same bins; background and signal add up to the data."""
+    region_a, bin_by_bin, hadronic = comparison.regions
+    assert region_a.data.sum() == 9293
+    assert bin_by_bin.data[3:].sum() == 9293
+    assert bin_by_bin.data[:3].tolist() == [2946.0, 2945.0, 3098.0]
+    assert hadronic.data.tolist() == [110.0, 67.0, 26.0, 28.0, 14.0, 7.0]
+    for region in comparison.regions:
+        assert np.all(np.abs(region.pulls) < 3.0)
+        assert len(region.layout.bins) == len(region.data)
+        assert np.all(region.sm > 0.0)
+    assert region_a.signal[:2].sum() > 10.0 * region_a.signal[2]
+
+
+def test_groups_of_backgrounds_are_the_background_of_the_fit(comparison: regions.DataComparison) -> None:
+    """Summed over the groups, the samples of the workspace are the background; fit and prediction differ by mu."""
+    for region in comparison.regions:
+        assert region.background == pytest.approx(region.layout.projection @ comparison.result.background, rel=1e-12)
+        predicted = region.sm + region.signal / comparison.result.mu
+        assert region.prediction == pytest.approx(predicted, rel=1e-12)
+
+
+def test_standard_model_and_total_amplitude() -> None:
+    """For `sm` the prediction is the official signal; a total amplitude has no SM below it."""
+    standard = regions.compare(api.load_card(CARDS / "sm.yaml"))
+    assert standard.poi == "sm"
+    assert standard.regions[0].prediction == pytest.approx(standard.regions[0].sm)
+    assert standard.regions[0].signal == pytest.approx(standard.result.mu * standard.regions[0].sm)
+    total = regions.compare(api.load_card(CARDS / "wet.yaml"))
+    assert total.poi == "wet"
+    assert not np.any(total.regions[0].sm_fitted)
+
+
+def test_cards_that_cannot_be_fitted_are_shown_with_the_standard_model(tmp_path: Path) -> None:
+    """The long-distance part has no fit: the data are shown with the fit of the SM, and a note says so."""
+    path = tmp_path / "card.yaml"
+    path.write_text("schema: 1\nmodel: {name: sm, component: long_distance}\nchannel: B+ -> K+\n")
+    found = regions.compare(api.load_card(path))
+    assert (found.poi, found.here) == ("sm", None)
+    assert "long-distance" in found.note
+
+
+def test_figure_files(event_file: Path, comparison: regions.DataComparison, tmp_path: Path) -> None:
+    """PNG and PDF are written, the same at every time; existing ones are kept unless forced."""
     result = plots.spectra(event_file)
-    figure = plots.spectrum_figure(result, plots.region_a(result.card))
-    paths = plots.save(figure, tmp_path / "new" / "figure")
+    stem = tmp_path / "new" / "figure"
+    paths = style.save(plots.spectrum_figure(result, comparison), stem)
     assert [path.suffix for path in paths] == [".png", ".pdf"]
     assert all(path.stat().st_size > 10_000 for path in paths)
-    with pytest.raises(InputError, match="exists"):
-        plots.refuse_existing(tmp_path / "new" / "figure", force=False)
-    plots.refuse_existing(tmp_path / "new" / "figure", force=True)
+    assert sorted(stem.parent.iterdir()) == sorted(paths)
+    assert b"CreationDate" not in paths[1].read_bytes()
+    with pytest.raises(InputError, match="exists") as error:
+        style.refuse_existing(*style.targets(stem), force=False)
+    assert len(error.value.problems) == 2
+    style.refuse_existing(*style.targets(stem), force=True)
+    with pytest.raises(InputError, match="folder"):
+        style.refuse_existing(tmp_path, force=True)
+
+
+def test_an_interrupted_figure_leaves_nothing(tmp_path: Path) -> None:
+    """The file appears when it is complete; what was there before stays."""
+    path = tmp_path / "figure.png"
+    path.write_text("before")
+
+    def fail(file: BinaryIO) -> None:
+        file.write(b"half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        style.write_whole(path, fail)
+    assert [found.read_text() for found in tmp_path.iterdir()] == ["before"]
+
+
+@pytest.mark.parametrize("label", ["$", "a$b$c", r"$\frac$", "tab\there", "B_s^{+}", "\u202e"])
+def test_labels_of_users_are_no_mathematics(label: str) -> None:
+    """Any text can be drawn, and is shown as it was written."""
+    figure = Figure()
+    with style.plain_style():
+        style.provenance(figure, label)
+        figure.subplots().set_title(style.literal(label))
+        assert style.svg_source(figure).startswith("data:image/svg+xml;base64,")
 
 
 def test_channels_without_data_have_one_panel(tmp_path: Path) -> None:
@@ -66,4 +135,4 @@ def test_channels_without_data_have_one_panel(tmp_path: Path) -> None:
     result = plots.spectra(card)
     assert not plots.has_data(result.card)
     assert set(result.selected()) == {"kst_toy", "sm"}
-    assert len(plots.spectrum_figure(result, None).axes) == 1
+    assert len(plots.simulation_figure(result).axes) == 1

@@ -42,7 +42,7 @@ def test_standard_model_strength() -> None:
 def test_effective_theory_replaces_the_standard_model() -> None:
     """A vector coefficient only rescales the SM: the fitted branching fraction is that of the SM fit."""
     standard, here = points.fit_card(load_card(CARDS / "sm.yaml"))
-    total, there = points.fit_card(card({"name": "wet", "C_VL": 11.3}))
+    total, there = points.fit_card(card({"name": "wet", "C_VL": 11.3}), "official")
     assert total.poi == "wet"
     assert total.mu * there.branching == pytest.approx(standard.mu * here.branching, rel=1e-3)
     assert total.twice_nll == pytest.approx(standard.twice_nll, abs=0.01)
@@ -98,7 +98,8 @@ def test_command_line_json() -> None:
     answer = json.loads(done.stdout)
     assert answer["command"] == "fit"
     significances = {"twice_nll", "twice_nll_background", "twice_nll_sm", "z_background", "z_sm"}
-    wanted = {"mu", "BR(fit)", "interval_68", "converged", "edm"} | significances
+    goodness = {"twice_nll_saturated", "p_value", "z_discovery"}
+    wanted = {"mu", "BR(fit)", "interval_68", "interval_95", "converged", "edm"} | significances | goodness
     assert wanted <= set(answer["quantities"])
     assert answer["quantities"]["converged"]["value"] is True
     low, high = answer["quantities"]["interval_68"]["value"]

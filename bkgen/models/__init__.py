@@ -8,9 +8,9 @@ import warnings
 from functools import cache
 from importlib.metadata import entry_points
 
-from .base import Block, Model, parameter
+from .base import Block, Model, PairModel, parameter
 
-__all__ = ["Block", "Model", "parameter", "registry"]
+__all__ = ["Block", "Model", "PairModel", "parameter", "registry"]
 
 
 def _models_in(module: object) -> list[type[Model]]:
