@@ -227,6 +227,8 @@ class FreezeIn:
             raise ValueError(f"{self.name}: the mediator must be heavier than two particles of dark matter")
         if not (self.Gamma_visible >= 0.0 and self.Gamma_dark > 0.0):
             raise ValueError(f"{self.name}: widths must not be negative, and the dark one not 0")
+        if not self.Gamma_visible + self.Gamma_dark < self.mediator_mass:
+            raise ValueError(f"{self.name}: the mediator is wider than its mass")
 
 
 OMEGA_H2 = "Omega h2"

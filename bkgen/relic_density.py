@@ -37,14 +37,14 @@ def relic(card: Card, dof: DofName = "SS") -> RelicDensity:
     dof: degrees of freedom of the plasma, SS (arXiv:1803.01038) or WS (arXiv:0910.1066).
     Raises InputError for a model without prediction, and for a point whose cross sections cannot be averaged.
     """
-    candidate = card.model.dark_matter(card.physics_inputs)
-    if candidate is None:
-        raise InputError(Problem((), "this model has no relic prediction"))
     universe = Universe(card.physics_inputs.constants, DegreesOfFreedom.named(dof))
     try:
-        found = relic_density(candidate, universe)
+        candidate = card.model.dark_matter(card.physics_inputs)
+        found = None if candidate is None else relic_density(candidate, universe)
     except ValueError as error:
         raise InputError(Problem(("model",), str(error))) from error
+    if candidate is None or found is None:
+        raise InputError(Problem((), "this model has no relic prediction"))
     source = f"{card.model.describe_name()}, g* {dof}"
     values = _frozen_in(found) if isinstance(found, FrozenIn) else _frozen_out(found, candidate)
     quantities = [Quantity(name, value, unit, None, source) for name, value, unit in values]

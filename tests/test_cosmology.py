@@ -599,5 +599,7 @@ def test_freeze_in_refusals() -> None:
         replace(candidate, mediator_mass=5e-3)
     with pytest.raises(ValueError, match="widths must not be negative"):
         replace(candidate, Gamma_dark=0.0)
+    with pytest.raises(ValueError, match="wider than its mass"):
+        replace(candidate, Gamma_dark=3.0)
     with pytest.raises(ValueError, match="T_start"):
         freeze_in(candidate, UNIVERSE, T_start=1e-3)
