@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, solve, generate, run, open.  The command line is a thin shell over it."""
+"""The public interface: load_card, rates, relic, solve, generate, run, open.  The command line only calls it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from .results import Quantity
 if TYPE_CHECKING:
     from .generator import EventBatch, EventStream
     from .inversion import Solution
+    from .relic_density import RelicDensity
 
-__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "run", "solve"]
+__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,23 @@ def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
 def solve(card: Card, parameter: str, value: float, quantity: str = "BR") -> Solution:
     """The model parameter for which a quantity has that value: `solve(card, "f_a", 7e-6)`, see `bkgen.inversion`.
 
+    `solve(card, "f_a", 0.12, "Omega h2")` does it for the relic density.
+
     The answer has `.parameter` (name, value, unit), `.card` at that point and `.notes`.
     """
     from .inversion import solve
 
     return solve(card, parameter, value, quantity)
+
+
+def relic(card: Card) -> RelicDensity:
+    """Relic density of the card's dark matter: `.quantities`, `.history` (arrays by name) and `.warnings`.
+
+    Raises InputError for a model without prediction, see `bkgen.relic_density`.
+    """
+    from .relic_density import relic
+
+    return relic(card)
 
 
 def generate(card: Card, workers: int | None = None) -> EventStream:

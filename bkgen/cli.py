@@ -159,6 +159,44 @@ def rates(
 
 
 @app.command()
+def relic(
+    card: CardPath,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with the history of the yields, instead of a table.")
+    ] = False,
+    solve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARAM[=VALUE]", help="Solve for the model parameter that gives this relic density (default 0.12)."
+        ),
+    ] = None,
+) -> None:
+    """Relic density of the dark matter of a card.
+
+    Examples: bkgen relic cards/alp.yaml --json, bkgen relic cards/alp.yaml --solve m_chi,
+    bkgen relic cards/dark_higgs.yaml --solve X.lambda_PhiX=0.11
+    """
+    from . import api
+    from .dark_matter import OMEGA_H2
+    from .results import answer, show_quantities
+
+    job = api.load_card(card)
+    solution = None if solve is None else api.solve(job, *_wanted_density(solve), OMEGA_H2)
+    job = job if solution is None else solution.card
+    found = api.relic(job)
+    quantities = found.quantities if solution is None else [solution.parameter, *found.quantities]
+    warned = [*job.warnings, *(() if solution is None else solution.notes), *found.warnings]
+    show_warnings(warned)
+    if as_json:
+        history = {name: values.tolist() for name, values in found.history.items()}
+        print_json(
+            answer("relic", job.resolved(), quantities, warned, job.physics_inputs.sha256) | {"history": history}
+        )
+    else:
+        show_quantities(quantities)
+
+
+@app.command()
 def models(
     name: Annotated[str | None, typer.Argument(help="A model, or 'inputs' for the constants.")] = None,
 ) -> None:
@@ -213,6 +251,20 @@ def _wanted(text: str) -> tuple[str, float, str]:
         raise InputError(Problem(("--solve",), form, text))
     try:
         return parameter.strip(), float(value), quantity.strip()
+    except ValueError:
+        raise InputError(Problem(("--solve",), f"{value.strip()!r} is not a number; {form}", text)) from None
+
+
+def _wanted_density(text: str) -> tuple[str, float]:
+    """Parameter and relic density of PARAM[=VALUE]."""
+    from .relic_density import PLANCK
+
+    parameter, equals, value = text.partition("=")
+    form = "must be PARAM or PARAM=VALUE, e.g. m_chi=0.12"
+    if not parameter.strip():
+        raise InputError(Problem(("--solve",), form, text))
+    try:
+        return parameter.strip(), float(value) if equals else PLANCK
     except ValueError:
         raise InputError(Problem(("--solve",), f"{value.strip()!r} is not a number; {form}", text)) from None
 

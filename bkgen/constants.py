@@ -36,6 +36,8 @@ class NamedSet(NamedTuple):
 class Constants:
     """Input values of a calculation: masses and widths in GeV, lifetimes in s, G_F in GeV^-2.
 
+    Cosmology: M_Pl in GeV, s_0 in cm^-3, rho_c_h2 in GeV cm^-3, T_0 in K.
+
     ``Constants.named`` builds one; units, descriptions and sources are listed by ``describe``.
     Raises ValueError when a value is not finite or not positive.
     """
@@ -87,6 +89,10 @@ class Constants:
     f_pm: float
     f_00: float
     N_BB_per_fb: float
+    M_Pl: float
+    s_0: float
+    rho_c_h2: float
+    T_0: float
 
     def __post_init__(self) -> None:
         _raise_problems(_value_problems(asdict(self)))

@@ -1,7 +1,8 @@
-"""What a model says about the decay of its invisible system: modes, partial widths, lifetime."""
+"""What a model says about its dark sector: decays of the invisible system, and processes in the early universe."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -106,3 +107,137 @@ class Widths:
 def invisible_fraction(modes: Sequence[DecayMode], q2: FloatArray) -> FloatArray:
     """Branching fraction (n,) of all modes that no detector sees, at q2 (n,) [GeV^2]."""
     return np.minimum(sum((mode.fraction(q2) for mode in modes if mode.invisible), start=np.zeros(len(q2))), 1.0)
+
+
+# --- Dark matter in the early universe ------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class AnnihilationChannel:
+    """One final state of two dark-matter particles.
+
+    name: e.g. "Zp Zp"; sigma: cross section (n,) [GeV^-2] at s (n,) [GeV^2], averaged over the initial spins and summed
+    over the final ones, with 1/2 for two identical final particles, 0 where the channel is closed.  In the
+    centre-of-mass frame sigma = (1/(2 s beta)) int sum |M|^2 dPhi_2, so that sigma v with v = 2 beta is (1/s) of it.
+    threshold_s: smallest s [GeV^2] of the final state, 0 or any number below that of the initial state if it is open.
+    """
+
+    name: str
+    sigma: Callable[[FloatArray], FloatArray]
+    threshold_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class FreezeOut:
+    """Dark matter that was in equilibrium and freezes out by annihilation.
+
+    mass [GeV]; g: degrees of freedom of the particle alone, 2 spin + 1, so odd for bosons; self_conjugate: it is its
+    own antiparticle, otherwise both are equally abundant and only the pair annihilates.
+    channels: all of them, at least one; resonances: (mass, width) [GeV] of each mediator in the s channel.
+    """
+
+    name: str
+    mass: float
+    g: float
+    self_conjugate: bool
+    channels: tuple[AnnihilationChannel, ...]
+    resonances: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_candidate(self.name, self.mass, self.g)
+        if not self.channels:
+            raise ValueError(f"{self.name}: at least one annihilation channel is needed")
+
+
+@dataclass(frozen=True)
+class SemiAnnihilation:
+    """Dark matter X of a Z3 symmetry, which freezes out by X Xbar -> visible and X X -> Xbar visible.
+
+    mass [GeV]; g: degrees of freedom of X alone.  channels: of X Xbar, may be none; semi_channels: of X X, without a
+    factor for the identical X; resonances: (mass, width) [GeV] in the s channel of X Xbar or X X.
+    """
+
+    name: str
+    mass: float
+    g: float
+    channels: tuple[AnnihilationChannel, ...]
+    semi_channels: tuple[AnnihilationChannel, ...]
+    resonances: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_candidate(self.name, self.mass, self.g)
+        if not (self.channels or self.semi_channels):
+            raise ValueError(f"{self.name}: at least one channel is needed")
+
+
+@dataclass(frozen=True)
+class ProductionDecay:
+    """Decay of a particle of the plasma into one mediator, e.g. b -> s a.
+
+    mass [GeV] and g: of the decaying particle; width [GeV]; multiplicity: 2 if its antiparticle decays as well.
+    """
+
+    name: str
+    mass: float
+    g: float
+    width: float
+    multiplicity: int = 2
+
+
+@dataclass(frozen=True)
+class ProductionScattering:
+    """Scattering of two particles of the plasma into one mediator and another particle, e.g. b bbar -> a g.
+
+    masses [GeV], 0 for photons and gluons, and g of both particles.
+    sigma: as in `AnnihilationChannel`, averaged over the states of both; threshold_s: smallest s [GeV^2] of the final
+    state; multiplicity: 2 if the conjugate process is another one, as for b g -> b a.
+    """
+
+    name: str
+    masses: tuple[float, float]
+    g: tuple[float, float]
+    sigma: Callable[[FloatArray], FloatArray]
+    threshold_s: float = 0.0
+    multiplicity: int = 1
+
+
+@dataclass(frozen=True)
+class FreezeIn:
+    """Dark matter chi that never was abundant, from decays of a mediator: plasma -> a, a -> chi chi.
+
+    mass [GeV] and g: of chi alone; self_conjugate: chi is its own antiparticle.  mediator_mass [GeV], mediator_g.
+    Gamma_visible, Gamma_dark: widths [GeV] of the mediator to the plasma and to two particles of dark matter.
+    decays, scatterings: further sources of the mediator, besides inverse decays.
+    """
+
+    name: str
+    mass: float
+    g: float
+    self_conjugate: bool
+    mediator_mass: float
+    Gamma_visible: float
+    Gamma_dark: float
+    decays: tuple[ProductionDecay, ...] = ()
+    scatterings: tuple[ProductionScattering, ...] = ()
+    mediator_g: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_candidate(self.name, self.mass, self.g)
+        if not self.mediator_mass > 2.0 * self.mass:
+            raise ValueError(f"{self.name}: the mediator must be heavier than two particles of dark matter")
+        if not (self.Gamma_visible >= 0.0 and self.Gamma_dark > 0.0):
+            raise ValueError(f"{self.name}: widths must not be negative, and the dark one not 0")
+        if not self.Gamma_visible + self.Gamma_dark < self.mediator_mass:
+            raise ValueError(f"{self.name}: the mediator is wider than its mass")
+
+
+OMEGA_H2 = "Omega h2"
+"""Name of the relic density among quantities."""
+
+DarkMatter = FreezeOut | SemiAnnihilation | FreezeIn
+"""What `Model.dark_matter` returns, besides None."""
+
+
+def _check_candidate(name: str, mass: float, g: float) -> None:
+    if not (0.0 < mass < math.inf and 0.0 < g < math.inf):
+        raise ValueError(f"{name}: mass and degrees of freedom must be positive and finite, got {mass} and {g}")

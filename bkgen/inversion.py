@@ -1,4 +1,4 @@
-"""The value of a model parameter at which a quantity of `rates` has a given value, e.g. the f_a that gives a BR."""
+"""The value of a model parameter at which a quantity of `rates` or `relic` has a given value, e.g. the f_a of a BR."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from scipy.optimize import brentq
 
 from .card import Card
+from .dark_matter import OMEGA_H2
 from .errors import BkgenError, InputError, Problem, suggestion
 from .quantities import rates, total_name
 from .results import Quantity, number
@@ -45,7 +46,8 @@ def solve(card: Card, parameter: str, value: float, quantity: str = "BR") -> Sol
     parameter: a number of the card's model, with a dot inside a block ("Zp.g_X").  It keeps the sign it has in the card
     and is searched on a logarithmic scale from there, or from 1 where the card has none or 0, in both directions until
     the model refuses it.
-    quantity: "BR", the branching fraction of the card's channel, or any name that `rates` gives.
+    quantity: "BR", the branching fraction of the card's channel, any name that `rates` gives, or "Omega h2", the relic
+    density.
     Of several solutions the one nearest to the card's value is taken, and a note lists all.  It is exact to 1e-10.
     Raises InputError if there is none.
     """
@@ -103,7 +105,7 @@ class _Search:
     def _refuse_unusable_start(self) -> None:
         """An error that says why, if the search cannot begin."""
         card = self._card.with_model({self._parameter: self._start})
-        named = {q.name: q.value for q in rates(card, uncertainties=False)}
+        named = self._named(card)
         found = named.get(self._quantity)
         if self._quantity not in named:
             raise InputError(
@@ -115,6 +117,14 @@ class _Search:
         if isinstance(found, bool | tuple):
             raise InputError(Problem((self._quantity,), "is not a single number", found))
 
+    def _named(self, card: Card) -> dict[str, float | bool | tuple[float, ...]]:
+        """The results of a card among which the quantity is sought."""
+        if self._quantity == OMEGA_H2:
+            from .relic_density import relic  # only here, since it is slow to import
+
+            return {q.name: q.value for q in relic(card).quantities}
+        return {q.name: q.value for q in rates(card, uncertainties=False)}
+
     def _value(self, u: float) -> float | None:
         """The quantity, or None where the model refuses the point or does not have the quantity."""
         if u not in self._known:
@@ -125,7 +135,7 @@ class _Search:
         try:
             with np.errstate(all="ignore"):
                 card = self._card.with_model({self._parameter: x})
-                named = {q.name: q.value for q in rates(card, uncertainties=False)}
+                named = self._named(card)
         except (BkgenError, ValueError, ArithmeticError):
             return None
         value = named.get(self._quantity)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import PydanticUndefined
 
 from ..channels import Channel
-from ..dark_matter import DecayMode, Widths
+from ..dark_matter import DarkMatter, DecayMode, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
 from ..results import Quantity
@@ -76,6 +76,13 @@ class Model(Block, ABC):
 
     def widths(self, inputs: Inputs) -> Widths | None:
         """Partial widths of the mediator, or None when X is not a particle."""
+        return None
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """How the model's dark matter gets its relic density, or None when the model does not predict it.
+
+        Raises InputError where the model predicts it in general, but not at this point.
+        """
         return None
 
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:

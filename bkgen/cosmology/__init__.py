@@ -1,0 +1,44 @@
+"""Relic density of dark matter: freeze-out, semi-annihilation and freeze-in.
+
+    dof                degrees of freedom g_rho, g_s
+    thermodynamics     expansion, entropy, equilibrium
+    averages           <sigma v> and reaction densities from sigma(s)
+    boltzmann          compiled integrators
+    freeze_out, semi_annihilation, freeze_in     the relic density of what a model returns
+
+`relic_density` takes any of them.
+"""
+
+from __future__ import annotations
+
+from ..dark_matter import DarkMatter, FreezeOut, SemiAnnihilation
+from .dof import DegreesOfFreedom
+from .freeze_in import FreezeInHistory, FrozenIn, freeze_in
+from .freeze_out import History, Relic, freeze_out
+from .semi_annihilation import semi_annihilation
+from .thermodynamics import Universe
+
+__all__ = [
+    "DegreesOfFreedom",
+    "FreezeInHistory",
+    "FrozenIn",
+    "History",
+    "Relic",
+    "Universe",
+    "freeze_in",
+    "freeze_out",
+    "relic_density",
+    "semi_annihilation",
+]
+
+
+def relic_density(candidate: DarkMatter, universe: Universe) -> Relic | FrozenIn:
+    """Relic density by the way in which the candidate is produced.
+
+    Raises ValueError for cross sections that are negative or not finite, and for resonances that are too narrow.
+    """
+    if isinstance(candidate, FreezeOut):
+        return freeze_out(candidate, universe)
+    if isinstance(candidate, SemiAnnihilation):
+        return semi_annihilation(candidate, universe)
+    return freeze_in(candidate, universe)
