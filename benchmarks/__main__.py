@@ -11,7 +11,7 @@ from importlib import import_module
 
 from .common import Row
 
-NAMES = ("kernel", "root_output", "memory", "startup", "points", "likelihood", "coverage", "peer")
+NAMES = ("kernel", "root_output", "memory", "startup", "points", "relic", "likelihood", "coverage", "peer")
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, coverage, kernel, likelihood, memory, points, root_output
+from benchmarks import common, coverage, kernel, likelihood, memory, points, relic, root_output
 
 
 def test_kernel() -> None:
@@ -50,6 +50,13 @@ def test_coverage() -> None:
     (row,) = coverage.measure(toys=5)
     assert 0.0 <= row.measured <= 1.0
     assert row.met
+
+
+def test_relic() -> None:
+    """One point of each way of production."""
+    rows = relic.measure(points=relic.POINTS // 100)
+    assert [row.reference for row in rows] == list(relic.LIMITS.values())
+    assert all(row.measured > 0.0 for row in rows)
 
 
 @pytest.mark.parametrize(("ratio", "met"), [(0.5, True), (2.0, False)])

@@ -16,10 +16,11 @@ from scipy.special import kve
 
 from bkgen import widths
 from bkgen.constants import Constants
-from bkgen.cosmology import DegreesOfFreedom, Universe, freeze_in, freeze_out, relic_density, semi_annihilation
+from bkgen.cosmology import DegreesOfFreedom, Universe, relic_density
 from bkgen.cosmology.averages import reaction_density, thermal_average
-from bkgen.cosmology.freeze_in import equilibrium_freeze_in, yield_per_width
-from bkgen.cosmology.freeze_out import Relic, tabulated, thermal_relic
+from bkgen.cosmology.freeze_in import equilibrium_freeze_in, freeze_in, yield_per_width
+from bkgen.cosmology.freeze_out import Relic, freeze_out, tabulated, thermal_relic
+from bkgen.cosmology.semi_annihilation import semi_annihilation
 from bkgen.cosmology.thermodynamics import equilibrium_density, time_dilation
 from bkgen.dark_matter import (
     AnnihilationChannel,

@@ -12,24 +12,13 @@
 from __future__ import annotations
 
 from ..dark_matter import DarkMatter, FreezeOut, SemiAnnihilation
+from . import freeze_in, freeze_out, semi_annihilation
 from .dof import DegreesOfFreedom
-from .freeze_in import FreezeInHistory, FrozenIn, freeze_in
-from .freeze_out import History, Relic, freeze_out
-from .semi_annihilation import semi_annihilation
+from .freeze_in import FrozenIn
+from .freeze_out import Relic
 from .thermodynamics import Universe
 
-__all__ = [
-    "DegreesOfFreedom",
-    "FreezeInHistory",
-    "FrozenIn",
-    "History",
-    "Relic",
-    "Universe",
-    "freeze_in",
-    "freeze_out",
-    "relic_density",
-    "semi_annihilation",
-]
+__all__ = ["DegreesOfFreedom", "FrozenIn", "Relic", "Universe", "relic_density"]
 
 
 def relic_density(candidate: DarkMatter, universe: Universe) -> Relic | FrozenIn:
@@ -38,7 +27,7 @@ def relic_density(candidate: DarkMatter, universe: Universe) -> Relic | FrozenIn
     Raises ValueError for cross sections that are negative or not finite, and for resonances that are too narrow.
     """
     if isinstance(candidate, FreezeOut):
-        return freeze_out(candidate, universe)
+        return freeze_out.freeze_out(candidate, universe)
     if isinstance(candidate, SemiAnnihilation):
-        return semi_annihilation(candidate, universe)
-    return freeze_in(candidate, universe)
+        return semi_annihilation.semi_annihilation(candidate, universe)
+    return freeze_in.freeze_in(candidate, universe)
