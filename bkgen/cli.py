@@ -173,8 +173,9 @@ def relic(
 ) -> None:
     """Relic density of the dark matter of a card.
 
-    Examples: bkgen relic cards/alp.yaml --json, bkgen relic cards/alp.yaml --solve m_chi,
-    bkgen relic cards/dark_higgs.yaml --solve X.lambda_PhiX=0.11
+    Models say so themselves (`Model.dark_matter`); no built-in one does yet, they answer that there is no prediction.
+
+    Example: bkgen relic my_model.yaml --solve m_chi=0.12
     """
     from . import api
     from .dark_matter import OMEGA_H2
