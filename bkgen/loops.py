@@ -6,13 +6,18 @@ import cmath
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .constants import Constants
+from .kinematics import FloatArray, Real
+
+ComplexArray = NDArray[np.complex128]
 
 _CHARGE = {"u": 2.0 / 3.0, "d": -1.0 / 3.0, "s": -1.0 / 3.0, "c": 2.0 / 3.0, "b": -1.0 / 3.0, "t": 2.0 / 3.0}
 _LEPTONS = ("e", "mu", "tau")
 _SELF_ENERGY = [math.factorial(k + 1) ** 2 / (k * math.factorial(2 * k + 3)) for k in range(1, 22)]
 _LOGIT = np.linspace(-45.0, 45.0, 361)
+_TINY = 1e-300
 _SERIES_FROM = 100.0  # beyond this x the closed form of B(x) loses digits to 1 - x f^2
 
 
@@ -36,24 +41,33 @@ def B(x: float) -> complex:
     return 1.0 - x * f * f
 
 
-def A(x: float) -> complex:
-    """Quark loop of scalar -> g g, x = 4 m_q^2/m^2: (3/2) [tau + (tau - 1) f(tau)]/tau^2 with tau = 1/x.
+def A(x: float | FloatArray) -> ComplexArray:
+    """Quark loop of scalar -> g g, x = 4 m_q^2/m^2 of any shape: (3/2) [tau + (tau - 1) f(tau)]/tau^2 with tau = 1/x.
 
     f = arcsin(sqrt(tau))^2 and its continuation, so A = (3/2) [1 + (x - 1) B(x)]; A -> 1 for a heavy quark.
     Raises ValueError for negative or non-finite x.  Source: A. Djouadi, hep-ph/0503172.
     """
-    return 1.5 * (1.0 + (x - 1.0) * B(x))
+    x = np.asarray(x, dtype=np.float64)
+    if not np.all(np.isfinite(x) & (x >= 0.0)):
+        raise ValueError(f"x must be finite and not negative, got {x}")
+    small = np.clip(x, _TINY, _SERIES_FROM)
+    root = np.sqrt(np.abs(1.0 - small))
+    above = np.arctan2(1.0, root)  # arcsin(1/sqrt(x))
+    f = np.where(small >= 1.0, above, 0.5 * math.pi + 0.5j * np.log((1.0 + root) ** 2 / small))
+    B_x = np.where(x > _SERIES_FROM, -_arcsin_squared_tail(np.maximum(x, _SERIES_FROM)), 1.0 - small * f * f)
+    return np.asarray(np.where(x > 0.0, 1.5 * (1.0 + (x - 1.0) * B_x), 0.0))
 
 
-def alpha_s(mu: float, constants: Constants) -> float:
+def alpha_s(mu: Real, constants: Constants) -> Real:
     """Strong coupling at the scale ``mu`` [GeV], run from m_Z at one loop with five flavours (leading order).
 
     alpha_s(m_Z)/[1 + (23/(6 pi)) alpha_s(m_Z) ln(mu/m_Z)].  Raises ValueError below 1 GeV.
     """
-    if not mu >= 1.0:
+    if not np.all(np.asarray(mu) >= 1.0):
         raise ValueError(f"mu must be at least 1 GeV, got {mu}")
     c = constants
-    return c.alpha_s_MZ / (1.0 + 23.0 / (6.0 * math.pi) * c.alpha_s_MZ * math.log(mu / c.m_Z))
+    running: Real = c.alpha_s_MZ / (1.0 + 23.0 / (6.0 * math.pi) * c.alpha_s_MZ * np.log(mu / c.m_Z))
+    return running
 
 
 def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -> complex:
@@ -164,9 +178,10 @@ def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:
     return B((2.0 * float(getattr(constants, f"m_{fermion}")) / m_a) ** 2)
 
 
-def _arcsin_squared_tail(x: float) -> float:
+def _arcsin_squared_tail(x: Real) -> Real:
     """x arcsin(1/sqrt(x))^2 - 1 from the Taylor series of arcsin^2, for large x."""
-    return sum(0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) * x ** (1 - n) for n in range(2, 10))
+    tail: Real = sum(0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) * x ** (1.0 - n) for n in range(2, 10))
+    return tail
 
 
 def _self_energy(t: float) -> float:

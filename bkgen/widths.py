@@ -184,7 +184,7 @@ def H1_to_ff(m_H1: Real, m_f: float, sin_theta: float, v_EW: float, N_c: int = 1
     return N_c * H1_to_chichi(m_H1, m_f, m_f / v_EW, sin_theta)
 
 
-def H1_to_gg(m_H1: float, sin_theta: float, constants: Constants) -> float:
+def H1_to_gg(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
     """H1 -> g g at leading order: sin^2 alpha_s^2 m_H1^3/(72 pi^3 v^2) |A_c + A_b + A_t|^2, alpha_s at m_H1.
 
     Perturbative, so only meaningful above 2 GeV; the next order about doubles it.  Source: A. Djouadi, hep-ph/0503172.
@@ -192,16 +192,18 @@ def H1_to_gg(m_H1: float, sin_theta: float, constants: Constants) -> float:
     """
     c = constants
     _require_mass("m_H1", m_H1)
-    loop = sum(loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t))
-    scale = (sin_theta * loops.alpha_s(m_H1, c) * abs(loop) / c.v_EW) ** 2
-    return scale * m_H1**3 / (72.0 * math.pi**3)
+    loop = abs(sum(loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t)))
+    scale = (sin_theta * loops.alpha_s(m_H1, c) * loop / c.v_EW) ** 2
+    width: Real = scale * m_H1**3 / (72.0 * math.pi**3)
+    return width
 
 
-def H1_to_bb(m_H1: float, sin_theta: float, constants: Constants) -> float:
+def H1_to_bb(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
     """H1 -> b bbar at leading order, open above 2 m_B: 3 sin^2 m_b^2 m_H1/(8 pi v^2) beta^3, beta of a B+ B- pair."""
     c = constants
     velocity = beta(m_H1, c.m_Bp)
-    return 3.0 * (sin_theta * c.m_b / c.v_EW) ** 2 * m_H1 * velocity**3 / (8.0 * math.pi)
+    width: Real = 3.0 * (sin_theta * c.m_b / c.v_EW) ** 2 * m_H1 * velocity**3 / (8.0 * math.pi)
+    return width
 
 
 def H1_to_ZpZp_LL(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
@@ -242,8 +244,8 @@ VISIBLE = {
 """Visible final states of a dark Higgs boson, by their column in the table of widths."""
 
 
-def dark_higgs_visible_width(m_H1: float, source: str = "Gtot") -> float:
-    """Total width into Standard Model particles over sin^2(theta) [GeV].
+def dark_higgs_visible_width(m_H1: Real, source: str = "Gtot") -> Real:
+    """Total width into Standard Model particles over sin^2(theta) [GeV], at ``m_H1`` [GeV] of any shape.
 
     Log-log interpolation between the nodes of a table.  ``source``: ``Gtot`` and ``Gtot_F`` are two independent
     digitisations in the shipped table, everything else the path of a CSV file with its columns; hadronic widths are
@@ -253,10 +255,13 @@ def dark_higgs_visible_width(m_H1: float, source: str = "Gtot") -> float:
     """
     shipped = source in ("Gtot", "Gtot_F")
     log_m, log_Gamma = _dark_higgs_table(None if shipped else source)[source if shipped else "Gtot"]
-    if not (m_H1 > 0.0 and log_m[0] <= math.log(m_H1) <= log_m[-1]):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_m_H1 = np.log(m_H1)
+    if not np.all((log_m[0] <= log_m_H1) & (log_m_H1 <= log_m[-1])):
         low, high = math.exp(log_m[0]), math.exp(log_m[-1])
         raise ValueError(f"m_H1 = {m_H1} GeV is outside the dark Higgs table ({low:.6g} to {high:.6g} GeV)")
-    return float(np.exp(np.interp(math.log(m_H1), log_m, log_Gamma)))
+    width: Real = np.exp(np.interp(log_m_H1, log_m, log_Gamma))
+    return width
 
 
 def dark_higgs_visible_widths(m_H1: float, constants: Constants, source: str = "Gtot") -> dict[str, float]:

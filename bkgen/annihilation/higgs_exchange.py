@@ -98,7 +98,7 @@ def SM_width(m: float | FloatArray, constants: Constants, source: str = "Gtot") 
     low, high = (M > 0.0) & (M < _TABLE_FROM), M > _TABLE_TO
     table = (M > 0.0) & ~low & ~high
     result[low] = widths.H1_to_ff(M[low], constants.m_e, 1.0, constants.v_EW)
-    result[table] = [widths.dark_higgs_visible_width(x, source) for x in M[table].tolist()]
+    result[table] = widths.dark_higgs_visible_width(M[table], source)
     result[high] = _leading_order(M[high], constants)
     return result.reshape(np.shape(m))
 
@@ -190,5 +190,4 @@ def _leading_order(m: FloatArray, c: Constants) -> FloatArray:
     fermions = (c.m_mu, 1), (c.m_tau, 1), (c.m_c, 3), (c.m_t, 3)
     total = sum((widths.H1_to_ff(m, m_f, 1.0, v, N_c) for m_f, N_c in fermions), start=np.zeros_like(m))
     total = total + 2.0 * widths.H1_to_ZpZp(m, c.m_W, v, 1.0) + widths.H1_to_ZpZp(m, c.m_Z, v, 1.0)
-    points = m.tolist()
-    return np.asarray(total + [widths.H1_to_gg(x, 1.0, c) + widths.H1_to_bb(x, 1.0, c) for x in points])
+    return np.asarray(total + widths.H1_to_gg(m, 1.0, c) + widths.H1_to_bb(m, 1.0, c))

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from .. import widths
+from ..annihilation.alp import b_to_s_a, bb_to_ag, bb_to_agamma, bg_to_ba, bgamma_to_ba
 from ..channels import CHANNELS, Channel
-from ..dark_matter import DecayMode, Widths
-from ..errors import Problem
+from ..dark_matter import DarkMatter, DecayMode, FreezeIn, ProductionDecay, ProductionScattering, Widths
+from ..errors import InputError, Problem
 from ..formfactors import Inputs
 from ..loops import C_G_eff, C_gamma_eff
+from ..loops import alpha_s as running_alpha_s
 from ..spectrum import Spectrum, isotropic, longitudinal
 from .base import Model, parameter
 
@@ -136,3 +138,45 @@ class ALP(Model):
         if hadrons > 0.0:
             modes.append(DecayMode(_HADRONS, hadrons / w.total, False, "none"))
         return tuple(modes)
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """Freeze-in: b quarks and inverse decays make a, which decays to chi chibar.
+
+        Source: arXiv:2502.04900 eqs. (21)-(28).  None without chi.  Raises InputError for a closed a -> chi chibar.
+        """
+        if self.m_chi is None or self.C_chi == 0.0:
+            return None
+        w = self.widths(inputs)
+        if _INVISIBLE not in w.partial:
+            message = f"no relic prediction: a -> chi chibar is closed, m_a = {self.m_a} GeV is not above 2 m_chi"
+            raise InputError(Problem(("model", "m_chi"), message, self.m_chi))
+        dark = w.partial[_INVISIBLE]
+        return FreezeIn(
+            "chi",
+            self.m_chi,
+            2.0,
+            self.majorana,
+            self.m_a,
+            w.total - dark,
+            dark,
+            *self._production(inputs),
+        )
+
+    def _production(self, inputs: Inputs) -> tuple[tuple[ProductionDecay, ...], tuple[ProductionScattering, ...]]:
+        """b -> s a, and b quarks with b quarks, gluons and photons, with the strong coupling at m_b."""
+        c, m_a, f_a, C = inputs.constants, self.m_a, self.f_a, self.C_q
+        m_b, quark, alpha, alpha_s = c.m_b, 6.0, c.alpha_0, running_alpha_s(c.m_b, c)
+        decays = []
+        if m_a < m_b:
+            decays.append(ProductionDecay("b -> s a", m_b, quark, b_to_s_a(m_b, m_a, self.sb_vector, self.sb_axial, f_a)))
+        bb, opens = ((m_b, m_b), (quark, quark)), (m_a + m_b) ** 2
+        return tuple(decays), (
+            ProductionScattering("b bbar -> a g", *bb, lambda s: bb_to_ag(s, m_a, m_b, C, f_a, alpha_s)),
+            ProductionScattering("b bbar -> a gamma", *bb, lambda s: bb_to_agamma(s, m_a, m_b, C, f_a, alpha)),
+            ProductionScattering(
+                "b g -> b a", (m_b, 0.0), (quark, 16.0), lambda s: bg_to_ba(s, m_a, m_b, C, f_a, alpha_s), opens, 2
+            ),
+            ProductionScattering(
+                "b gamma -> b a", (m_b, 0.0), (quark, 2.0), lambda s: bgamma_to_ba(s, m_a, m_b, C, f_a, alpha), opens, 2
+            ),
+        )

@@ -10,9 +10,11 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from .. import higgs_sector, self_energies, widths
+from ..annihilation.higgs_exchange import Higgses
+from ..candidates import ChargedScalar, DarkSector, GaugeBoson, singlet
 from ..channels import CHANNELS, Channel, channel
-from ..dark_matter import DecayMode, Fraction, Polar, Widths
-from ..errors import Problem
+from ..dark_matter import DarkMatter, DecayMode, Fraction, Polar, Widths
+from ..errors import InputError, Problem
 from ..formfactors import Inputs
 from ..loops import delta_a_mu, kinetic_mixing
 from ..results import Quantity
@@ -338,11 +340,10 @@ class DarkHiggs(Model):
             raise ValueError("the model has no Zp block")
         c, Zp = inputs.constants, self.Zp
         neutrino = widths.Zp_to_nunu(Zp.m_Zp, Zp.g_X)
-        electric = math.sqrt(4.0 * math.pi * c.alpha_0) * kinetic_mixing(Zp.m_Zp**2, Zp.g_X, c)
         partial = {
             "nu_mu nu_mu~": neutrino,
             "nu_tau nu_tau~": neutrino,
-            "e+ e-": widths.Zp_to_ll(Zp.m_Zp, c.m_e, electric),
+            "e+ e-": widths.Zp_to_ll(Zp.m_Zp, c.m_e, _electron_coupling(Zp.m_Zp**2, Zp, inputs)),
             "mu+ mu-": widths.Zp_to_ll(Zp.m_Zp, c.m_mu, Zp.g_X),
             "tau+ tau-": widths.Zp_to_ll(Zp.m_Zp, c.m_tau, Zp.g_X),
         }
@@ -350,6 +351,46 @@ class DarkHiggs(Model):
             partial["X Xbar"] = widths.Zp_to_XX(Zp.m_Zp, self.X.m_X, Zp.g_X, self.X.Q_X)
         open_channels = {name: width for name, width in partial.items() if width > 0.0}
         return Widths("Zp", _ZP, Zp.m_Zp, open_channels, frozenset({"nu_mu nu_mu~", "nu_tau nu_tau~", "X Xbar"}))
+
+    # --- dark matter
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """Freeze-out of the one dark particle of the card; of X with lambda_3 by semi-annihilation too.
+
+        Raises InputError with several of them.  None without any.
+        """
+        blocks = {"X": self.X, "S": self.S, "chi": self.chi, "N": self.N}
+        given = [name for name, block in blocks.items() if block is not None]
+        if len(given) > 1:
+            raise InputError(
+                Problem(("model",), f"no relic prediction for several dark particles ({', '.join(given)}): leave one")
+            )
+        dark = self._dark_sector(inputs)
+        if self.X is not None and self.vev is not None:
+            positive = self.Zp is None or self.Zp.Q_Phi > 0.0
+            Q_X = self.X.Q_X if positive else -self.X.Q_X
+            return ChargedScalar(
+                self.X.m_X, self.X.lambda_PhiX, Q_X, self.lambda_3 or 0.0, self.vev, dark
+            ).candidate()
+        if self.S is not None:
+            return singlet("S", self.S.m_S, self.S.mu_S, dark)
+        if self.chi is not None:
+            return singlet("chi", self.chi.m_chi, self.chi.y_chi, dark)
+        return None if self.N is None else singlet("N", self.N.m_N, self.N.y_N, dark)
+
+    def _dark_sector(self, inputs: Inputs) -> DarkSector:
+        """H1 and H2 with the width of the card, and the Z'."""
+        w = self.widths(inputs)
+        higgses = Higgses(self.m_H1, inputs.constants, w.total, self.sin_theta)
+        if self.width in ("running", "dispersive") or (self.width is None and not self.is_line(inputs)):
+            kind: Literal["running", "dispersive"] = "running" if self.width == "running" else "dispersive"
+            seen = sum(self._visible_widths(inputs).values())
+            higgses = Higgses(self.m_H1, inputs.constants, seen, self.sin_theta, self.pairs(inputs), kind)
+        Zp = None
+        if self.Zp is not None:
+            threshold = 4.0 * self.X.m_X**2 if self.X is not None else self.Zp.m_Zp**2
+            Zp = GaugeBoson(self.Zp_widths(inputs), self.Zp.g_X, _electron_coupling(threshold, self.Zp, inputs))
+        return DarkSector(higgses, w, self.vev, Zp)
 
     # --- what follows from the same parameters
 
@@ -539,3 +580,8 @@ def _polar(code: int, helicity: int) -> Polar:
     if code == _SCALAR:
         return _COSINE_SQUARED if helicity == 0 else _SINE_SQUARED
     return _SINE_SQUARED if helicity == 0 else _one_plus_c_squared(-helicity)
+
+
+def _electron_coupling(q2: float, Zp: Zprime, inputs: Inputs) -> float:
+    """Vector coupling of the electron to a Z' of mass squared q2 [GeV^2], e times the kinetic mixing."""
+    return math.sqrt(4.0 * math.pi * inputs.constants.alpha_0) * kinetic_mixing(q2, Zp.g_X, inputs.constants)

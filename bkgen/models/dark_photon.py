@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import dark_photon_couplings as couplings
 from .. import widths
+from ..annihilation.dark_photon import psipsi_to_phiphi
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
-from ..dark_matter import DecayMode, Widths
+from ..dark_matter import AnnihilationChannel, DarkMatter, DecayMode, FreezeOut, Widths
 from ..dark_photon_couplings import RRatio
 from ..errors import InputError, Problem
 from ..formfactors import Inputs
@@ -65,11 +66,12 @@ class DarkPhoton(Model):
     )
     g_bs: float | None = parameter("coupling to sbar gamma^mu P_L b, in place of kappa_bs", default=None)
     m_phi: float | None = parameter(
-        "mass of the dark Higgs; for relic density and self-interaction, not used in B decays",
+        "mass of the dark Higgs phi; for the relic density, required there, not used in B decays",
         unit="GeV",
         gt=0,
         default=None,
     )
+    trilinear: bool = parameter("psi psi -> phi phi with phi in the s channel too, which the paper omits", default=False)
     lineshape: Literal["narrow", "BW", "BWrun"] = parameter(
         "narrow: a line in q2; BW, BWrun: psi psi through a resonance of fixed or running width",
         unit="",
@@ -367,6 +369,21 @@ class DarkPhoton(Model):
     def _share(w: Widths, name: str) -> float:
         """Branching fraction of X into a channel."""
         return w.partial.get(name, 0.0) / w.total if w.total else 0.0
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """Freeze-out by psi psi -> phi phi.  Source: arXiv:2502.04900 eq. (47), exact in s.
+
+        Raises InputError without m_phi.
+        """
+        if self.m_phi is None:
+            raise InputError(Problem(("model", "m_phi"), "required for the relic density: the mass of the dark Higgs"))
+        m_phi = self.m_phi
+        to_phiphi = AnnihilationChannel(
+            "phi phi",
+            lambda s: psipsi_to_phiphi(s, self.m_psi, m_phi, self.m_X, self.alpha_X, self.trilinear),
+            4.0 * max(m_phi, self.m_psi) ** 2,
+        )
+        return FreezeOut("psi", self.m_psi, 2.0, True, (to_phiphi,))
 
     def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
         """The mixing with the Z and the coupling to b -> s."""

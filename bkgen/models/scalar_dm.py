@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from ..annihilation.scalar_dm import phiphi_to_sb
 from ..boson_pair import VANISH_FOR_REAL, ScalarCouplings, scalar_pair
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
-from ..dark_matter import DecayMode
+from ..dark_matter import AnnihilationChannel, DarkMatter, DecayMode, FreezeOut
 from ..formfactors import Inputs
 from ..spectrum import Array
 from .base import Complex, PairModel, as_complex, parameter
@@ -60,3 +61,19 @@ class ScalarDarkMatter(PairModel):
         """One invisible pair."""
         codes = (_PHI, _PHI if self.real else -_PHI)
         return (DecayMode(self.mediator, 1.0, True, "pair", codes, self.masses),)
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """Freeze-out by phi phibar -> s bbar, b sbar through the same operators; none for a massless phi.
+
+        Quarks are free and phi is lighter than them, so that it annihilates in the tail of its momenta.
+        """
+        if self.m_phi == 0.0:
+            return None
+        c = inputs.constants
+        couplings = {name: as_complex(getattr(self, name)) for name in self.operators}
+        to_sb = AnnihilationChannel(
+            "s b",
+            lambda s: phiphi_to_sb(s, self.m_phi, c.m_b, c.m_s, **couplings, real=self.real),
+            (c.m_b + c.m_s) ** 2,
+        )
+        return FreezeOut("phi", self.m_phi, 1.0, self.real, (to_sb,))

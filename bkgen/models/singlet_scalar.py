@@ -7,10 +7,11 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from .. import widths
+from ..annihilation.higgs_exchange import SM_thresholds, SM_width, singlet_to_SM
 from ..boson_pair import ScalarCouplings, scalar_pair
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
-from ..dark_matter import DecayMode
+from ..dark_matter import AnnihilationChannel, DarkMatter, DecayMode, FreezeOut
 from ..formfactors import Inputs
 from ..loops import C_DM_over_C_nu
 from ..results import Quantity
@@ -70,3 +71,15 @@ class SingletScalar(PairModel):
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
         """One invisible pair."""
         return (DecayMode(self.mediator, 1.0, True, "pair", (_S, _S), self.masses),)
+
+    def dark_matter(self, inputs: Inputs) -> DarkMatter | None:
+        """Freeze-out by S S -> h* -> Standard Model particles; none for a massless S."""
+        if self.m_S == 0.0:
+            return None
+        c = inputs.constants
+        to_SM = AnnihilationChannel(
+            "SM",
+            lambda s: singlet_to_SM(s, self.m_S, self.lambda_S, c, lambda m: SM_width(m, c), self.propagator),
+            kinks=tuple(m * m for m in SM_thresholds(c)),
+        )
+        return FreezeOut("S", self.m_S, 1.0, True, (to_SM,), ((c.m_h, c.Gamma_h),))
