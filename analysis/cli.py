@@ -257,7 +257,7 @@ def scan(
             help="Parameter and grid: FROM:TO:POINTS, log:FROM:TO:POINTS or A,B,C.  BR sets the strength.  Up to two.",
         ),
     ] = None,
-    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is) or rates.")] = "fit",
+    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is), rates or relic.")] = "fit",
     cl: Annotated[float, typer.Option(help="Confidence level of limits.")] = 0.9,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="*.json or *.parquet (default outputs/NAME_scan.json).")
@@ -272,10 +272,11 @@ def scan(
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Scan one or two parameters of a model: rates, fits, limits or the likelihood.
+    """Scan one or two parameters of a model: rates, fits, limits, the likelihood or the relic density.
 
     Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
+    bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
     """
     from bkgen.api import load_card
@@ -398,7 +399,7 @@ def export(
 def plot(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SCAN.json|CARD...", help="Answer of a scan, or cards to compare."),
+        typer.Argument(metavar="ANSWER.json|CARD...", help="Answer of scan or relic, or cards to compare."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME).")
@@ -408,9 +409,10 @@ def plot(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
 ) -> None:
-    """Draw the limits, fits or contours of a scan, or compare cards in true q2 (PNG and PDF).
+    """Draw the limits, fits or contours of a scan, the yields of a relic density, or cards in true q2 (PNG and PDF).
 
-    Examples: bkgen plot scan.json -o outputs/limits,
+    Examples: bkgen plot outputs/dark_higgs_scan.json -o outputs/limits,
+    bkgen relic cards/dark_photon.yaml --json > relic.json; bkgen plot relic.json -o outputs/yields,
     bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
     """
     from .style import refuse_existing, save, targets

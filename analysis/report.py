@@ -26,12 +26,13 @@ from ruamel.yaml import YAML
 
 from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
-from bkgen.errors import BkgenError, MissingExtra
+from bkgen.errors import BkgenError, InputError, MissingExtra
 from bkgen.generator import EventBatch
 from bkgen.io.metadata import data_sha256
+from bkgen.relic_density import PLANCK
 from bkgen.results import HEADER, Quantity, rows
 
-from . import limits, plots, points, true_spectra
+from . import limits, plots, points, relic_plots, true_spectra
 from .regions import DataComparison, compare
 from .responses import data_file
 from .style import svg_source, write_whole
@@ -319,6 +320,27 @@ def _limits(about: Subject) -> Iterator[Block]:
     yield _quantities("Limits and significance", limits.quantities(result, here))
 
 
+def _relic(about: Subject) -> Iterator[Block]:
+    card = about.card
+    try:
+        if card.model.dark_matter(card.physics_inputs) is None:
+            return
+    except InputError as error:  # this point has no relic density, or lacks a parameter for it
+        yield Text(str(error))
+        return
+    found = api.relic(card)
+    for text in found.warnings:
+        about.warn(text)
+    yield Text(f"The observed density is {PLANCK:g}. share: part of a channel in <sigma v> at freeze-out.")
+    yield _quantities("Relic density of dark matter", found.quantities)
+    if found.history:
+        yield Picture(
+            svg_source(relic_plots.yields_of(found, card.model.describe_name())),
+            "Yield of dark matter as the universe cools, beside its equilibrium",
+            "Number of dark-matter particles per entropy as the universe cools.",
+        )
+
+
 def _warnings(about: Subject) -> Iterator[Block]:
     if about.warnings:
         yield Items(tuple((text, "") for text in about.warnings), warning=True)
@@ -373,6 +395,7 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
     ("reconstructed", "Reconstructed q2", _reconstructed),
     ("fit", "Data and fit", _fit),
     ("limits", "Limits", _limits),
+    ("relic", "Relic density", _relic),
     ("provenance", "Provenance", _provenance),
     ("cite", "How to cite", _citations),
 ]

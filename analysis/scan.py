@@ -27,9 +27,11 @@ from numpy.typing import NDArray
 
 from bkgen import __version__
 from bkgen.card import Card
+from bkgen.dark_matter import OMEGA_H2
 from bkgen.errors import BkgenError, InputError, MissingExtra, Problem
 from bkgen.inversion import parameter_unit
 from bkgen.quantities import branching_fractions
+from bkgen.relic_density import relic
 from bkgen.results import Quantity
 
 from . import limits
@@ -39,7 +41,7 @@ from .profiles import Profile
 from .responses import Array
 from .toys import check_toys
 
-What: TypeAlias = Literal["fit", "limit", "nll", "rates"]
+What: TypeAlias = Literal["fit", "limit", "nll", "rates", "relic"]
 
 BRANCHING = "BR"
 """The axis that sets the strength instead of a parameter of the model."""
@@ -110,7 +112,7 @@ class Scan:
             raise InputError(problems)
         for axis in self._parameters:
             parameter_unit(self.card, axis.name)
-        if self.what != "rates":
+        if self.what not in ("rates", "relic"):
             poi_of(self.card)
         limits.check_level(self.cl)
 
@@ -170,7 +172,8 @@ class Scan:
             card = self.card.with_model(parameters)
             if self.what == "nll":
                 return self._likelihoods(card, where)
-            values = {"fit": self._fit, "limit": self._limit, "rates": self._rates}[self.what](card)
+            results = {"fit": self._fit, "limit": self._limit, "rates": self._rates, "relic": self._relic}
+            values = results[self.what](card)
         except (BkgenError, ValueError, ArithmeticError) as error:
             return Row({}, [_reason(where, str(error))])
         broken = [name for name, value in values.items() if not math.isfinite(value)]
@@ -224,6 +227,11 @@ class Scan:
 
     def _rates(self, card: Card) -> dict[str, float]:
         return branching_fractions(card, card.physics_inputs)
+
+    def _relic(self, card: Card) -> dict[str, float]:
+        found = relic(card, shares=False)
+        values = {q.name: q.value for q in found.quantities if isinstance(q.value, float | bool)}
+        return {name: float(value) for name, value in values.items() if name in (OMEGA_H2, "freezes out")}
 
     def _likelihoods(self, card: Card, where: str) -> Row:
         """Conditional minima at the card's own strength, or along the axis BR from the SM upwards."""

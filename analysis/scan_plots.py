@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from bkgen.card_fields import parameters
+from bkgen.dark_matter import OMEGA_H2
 from bkgen.errors import InputError, MissingExtra
 from bkgen.models import registry
+from bkgen.relic_density import PLANCK
 
 from .responses import Array
 from .style import BLACK, BLUE, GREEN, VERMILLION, literal, plain_style, provenance
@@ -44,6 +46,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "significance": ("z",),
     "-2 ln L": ("twice_nll",),
     "-2 ln L at mu = 0": ("twice_nll_null",),
+    "relic density": (OMEGA_H2,),
 }
 """What a figure shows, and the names under which a scan may hold it, the first one present counts.
 
@@ -145,21 +148,27 @@ def read_scan(path: Path) -> Scan:
 
 
 def figure_of(scan: Scan) -> Figure:
-    """The figure that fits the scan: contours for two axes, otherwise limits, fitted BR, or -2 ln L.
+    """The figure that fits the scan: contours for two axes, otherwise limits, fitted BR, -2 ln L, or relic density.
 
     Raises InputError if there is nothing that can be drawn.
     """
     dimensions = len(scan.axes)
     if dimensions == 2 and scan.get("-2 ln L") is not None:
         return contours(scan)
+    if dimensions == 2 and scan.get("relic density") is not None:
+        return relic_map(scan)
     if dimensions == 1 and (scan.get("limit of BR") is not None or scan.get("limit") is not None):
         return limit_bands(scan)
     if dimensions == 1 and scan.get("fitted BR") is not None:
         return fitted(scan)
     if dimensions == 1 and scan.get("-2 ln L") is not None:
         return profile(scan)
+    if dimensions == 1 and scan.get("relic density") is not None:
+        return relic_line(scan)
     held = ", ".join(scan.arrays) or "nothing"
-    wanted = "'twice_nll'" if dimensions == 2 else "'obs', 'BR(obs)', 'BR(fit)' or 'twice_nll'"
+    wanted = f"'twice_nll' or '{OMEGA_H2}'"
+    if dimensions == 1:
+        wanted = f"'obs', 'BR(obs)', 'BR(fit)', {wanted}"
     if dimensions > 2:
         raise InputError(f"{scan.source}: {dimensions} axes, only scans along one or two can be drawn")
     raise InputError(f"{scan.source}: a figure along {', '.join(scan.axes)} needs {wanted}, the scan holds {held}")
@@ -269,10 +278,7 @@ def contours(scan: Scan) -> Figure:
     value = scan.twice_nll()
     if value is None or len(scan.axes) != 2 or min(value.shape[:2]) < 2 or not np.any(np.isfinite(value)):
         raise InputError(f"{scan.source}: contours need -2 ln L along two axes of at least two values each")
-    (x_name, x), (y_name, y) = scan.axes.items()
-    order_x, order_y = np.argsort(x), np.argsort(y)
-    rise = (value - np.nanmin(value))[np.ix_(order_x, order_y)].T
-    x, y = x[order_x], y[order_y]
+    x, y, rise = _in_plane(scan, value - np.nanmin(value))
     with plain_style():
         figure = Figure(figsize=(6.2, 5.0), layout="constrained")
         axes = figure.subplots()
@@ -288,16 +294,69 @@ def contours(scan: Scan) -> Figure:
             axes.plot([], [], style, color=BLUE, label=text)
         row, column = np.unravel_index(int(np.ma.argmin(shown)), shown.shape)
         axes.plot(x[column], y[row], "*", color=VERMILLION, markersize=12, label="best point of the grid")
-        failed = np.argwhere(~np.isfinite(rise))
-        if len(failed):
-            axes.plot(x[failed[:, 1]], y[failed[:, 0]], "x", color="0.4", markersize=5, label="no result")
-        axes.set_xlabel(scan.label(x_name))
-        axes.set_ylabel(scan.label(y_name))
-        _scale(axes, "x", x)
-        _scale(axes, "y", y)
+        _finish_plane(axes, scan, rise)
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
         provenance(figure, f"{scan.source}; {_MEANING}")
     return figure
+
+
+def relic_line(scan: Scan) -> Figure:
+    """Relic density along one parameter, with the observed one."""
+    x, density = _only_axis(scan), scan.get("relic density")
+    if density is None:
+        raise InputError(f"{scan.source}: the scan holds no {OMEGA_H2}")
+    with plain_style():
+        figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(x, density, "-", color=BLUE, marker=_marker(x), markersize=3, label=literal(scan.model) or "model")
+        axes.axhline(PLANCK, color=GREEN, linestyle="--", label=f"observed, {PLANCK:g}")
+        axes.set_ylabel(r"$\Omega h^2$")
+        _finish(axes, scan, x, np.append(density, PLANCK))
+        axes.legend()
+        provenance(figure, scan.source)
+    return figure
+
+
+def relic_map(scan: Scan) -> Figure:
+    """Relic density in the plane of two parameters, with the line of the observed one.
+
+    Raises InputError unless there are two axes of at least two values and a finite density.
+    """
+    density = scan.get("relic density")
+    if density is None or min(density.shape[:2]) < 2 or not np.any(density > 0.0):
+        raise InputError(f"{scan.source}: a map needs {OMEGA_H2} along two axes of at least two values each")
+    x, y, density = _in_plane(scan, density)
+    logarithm = np.ma.masked_invalid(np.log10(density))
+    with plain_style():
+        figure = Figure(figsize=(6.4, 5.0), layout="constrained")
+        axes = figure.subplots()
+        filled = axes.contourf(x, y, logarithm, levels=12, cmap="cividis")
+        figure.colorbar(filled, ax=axes, label=r"$\log_{10}\,\Omega h^2$")
+        wanted = np.log10(PLANCK)
+        if np.ma.min(logarithm) < wanted < np.ma.max(logarithm):
+            axes.contour(x, y, logarithm, levels=[wanted], colors="white", linewidths=2.0, linestyles="-")
+        _finish_plane(axes, scan, density)
+        provenance(figure, f"{scan.source}; white line: the observed density, {PLANCK:g}")
+    return figure
+
+
+def _in_plane(scan: Scan, values: Array) -> tuple[Array, Array, Array]:
+    """Both axes in rising order, and values (n_y, n_x)."""
+    x, y = scan.axes.values()
+    order_x, order_y = np.argsort(x), np.argsort(y)
+    return x[order_x], y[order_y], values[np.ix_(order_x, order_y)].T
+
+
+def _finish_plane(axes: Axes, scan: Scan, values: Array) -> None:
+    """Labels and scales of two axes, and crosses where values (n_y, n_x) are missing."""
+    (x_name, x), (y_name, y) = ((name, np.sort(axis)) for name, axis in scan.axes.items())
+    failed = np.argwhere(~np.isfinite(values))
+    if len(failed):
+        axes.plot(x[failed[:, 1]], y[failed[:, 0]], "x", color="0.4", markersize=5, label="no result")
+    axes.set_xlabel(scan.label(x_name))
+    axes.set_ylabel(scan.label(y_name))
+    _scale(axes, "x", x)
+    _scale(axes, "y", y)
 
 
 _MEANING = "regions: -2 ln L rises by " + ", ".join(f"{rise:.2f} ({text})" for text, rise in LEVELS.items())

@@ -13,6 +13,7 @@ from bkgen.card import Card, load_card
 from bkgen.errors import InputError, MissingExtra
 from bkgen.units import width_from_lifetime
 
+from .relic_plots import is_answer, yields_of_answer
 from .responses import Array
 from .scan_plots import figure_of, read_scan
 from .style import CURVES, Q2_LABEL, Curve, literal, plain_style, provenance
@@ -81,7 +82,7 @@ def true_spectra(cards: Mapping[str, Card], *, normalised: bool, events: Histogr
 
 
 def figure_of_sources(paths: Sequence[Path], *, normalised: bool) -> Figure:
-    """The figure of a scan (one `*.json`), or the spectra of cards.
+    """The figure of a scan or of a relic density (one `*.json`), or the spectra of cards.
 
     Raises InputError for sources that cannot be read or drawn together.
     """
@@ -90,7 +91,9 @@ def figure_of_sources(paths: Sequence[Path], *, normalised: bool) -> Figure:
         labels = [path.stem if [p.stem for p in paths].count(path.stem) == 1 else str(path) for path in paths]
         return true_spectra(dict(zip(labels, map(load_card, paths), strict=True)), normalised=normalised)
     if len(paths) > 1:
-        raise InputError(f"{scans[0]}: one scan makes one figure, give it alone")
+        raise InputError(f"{scans[0]}: one answer makes one figure, give it alone")
+    if is_answer(scans[0]):
+        return yields_of_answer(scans[0])
     return figure_of(read_scan(scans[0]))
 
 

@@ -1,85 +1,35 @@
-"""Relic densities per second on one core: freeze-out, semi-annihilation and freeze-in, from cross sections sigma(s)."""
+"""Relic densities per second on one core: the cards with freeze-out, semi-annihilation and freeze-in."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bkgen.constants import Constants
-from bkgen.cosmology import Universe, relic_density
-from bkgen.dark_matter import (
-    AnnihilationChannel,
-    DarkMatter,
-    FreezeIn,
-    FreezeOut,
-    ProductionDecay,
-    ProductionScattering,
-    SemiAnnihilation,
-)
+import bkgen
+from bkgen.relic_density import relic
 
 from .common import Row
 
-Array = NDArray[np.float64]
-
 POINTS = 100
-MASS = 1.0  # GeV
-RESONANCE = (2.3, 1e-4)  # mass, width [GeV]
+CARDS = {"dark_photon": "alpha_X", "dark_higgs_z3": "lambda_3", "alp_freeze_in": "C_chi"}
+"""Cards for freeze-out, semi-annihilation with annihilation, and freeze-in, and the coupling that is varied."""
 
-LIMITS = {"freeze-out": 20e-3, "semi-annihilation": 20e-3, "freeze-in": 0.1}
+LIMITS = {"dark_photon": 20e-3, "dark_higgs_z3": 20e-3, "alp_freeze_in": 0.1}
 """Time [s] of one point."""
 
 
 def measure(points: int = POINTS) -> list[Row]:
-    """One row for each way of production, after one point that loads the compiled code."""
-    universe = Universe(Constants.named())
-    makers: dict[str, Callable[[float], DarkMatter]] = {
-        "freeze-out": _freeze_out,
-        "semi-annihilation": _semi_annihilation,
-        "freeze-in": _freeze_in,
-    }
+    """One row for each card, after one point that loads the compiled code."""
     rows = []
-    for name, make in makers.items():
-        relic_density(make(1.0), universe)
+    for name, coupling in CARDS.items():
+        card = bkgen.load_card(Path(__file__).parent.parent / "cards" / f"{name}.yaml")
+        value = getattr(card.model, coupling)
+        relic(card)
         start = time.perf_counter()
         for scale in np.geomspace(0.5, 2.0, points):
-            relic_density(make(float(scale)), universe)
+            relic(card.with_model({coupling: value * float(scale)}), shares=False)
         seconds = (time.perf_counter() - start) / points
         rows.append(Row(f"one point of {name}", seconds, "s", LIMITS[name], "limit", at_most=1.0))
     return rows
-
-
-def _s_wave(scale: float) -> AnnihilationChannel:
-    return AnnihilationChannel("s wave", lambda s: 1e-9 * scale / (2.0 * np.sqrt(1.0 - 4.0 * MASS**2 / s)))
-
-
-def _resonant(scale: float) -> AnnihilationChannel:
-    mass, width = RESONANCE
-
-    def sigma(s: Array) -> Array:
-        return np.asarray(1e-12 * scale / ((s - mass**2) ** 2 + (mass * width) ** 2))
-
-    return AnnihilationChannel("resonance", sigma)
-
-
-def _freeze_out(scale: float) -> DarkMatter:
-    return FreezeOut("chi", MASS, 2.0, True, (_s_wave(scale), _resonant(scale)), (RESONANCE,))
-
-
-def _semi_annihilation(scale: float) -> DarkMatter:
-    return SemiAnnihilation("X", MASS, 1.0, (_resonant(scale),), (_s_wave(scale),), (RESONANCE,))
-
-
-def _freeze_in(scale: float) -> DarkMatter:
-    def sigma(s: Array) -> Array:
-        return np.where(s > 36.0, 1e-18 * scale / s, 0.0)
-
-    decays = (ProductionDecay("b -> s a", 4.0, 6.0, 1e-17 * scale),)
-    scatterings = (
-        ProductionScattering("b bbar -> a g", (4.0, 4.0), (6.0, 6.0), sigma),
-        ProductionScattering("b g -> b a", (4.0, 0.0), (6.0, 16.0), sigma, 36.0, 2),
-        ProductionScattering("b gamma -> b a", (4.0, 0.0), (6.0, 2.0), sigma, 36.0, 2),
-    )
-    return FreezeIn("chi", 3e-3, 2.0, False, 2.0, 7e-16 * scale, 3e-20, decays, scatterings)

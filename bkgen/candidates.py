@@ -114,9 +114,7 @@ class ChargedScalar:
         if Zp is None:
             return
         m, Gamma, gauge = Zp.mass, Zp.widths.total, (Zp.g_X, self.Q_X)
-        yield dark.channel(
-            m_X, Zp.widths, Zp.widths, lambda s: amplitudes.XX_to_ZpZp(s, m_X, m, *gauge, lam, higgses)
-        )
+        yield dark.channel(m_X, Zp.widths, Zp.widths, lambda s: amplitudes.XX_to_ZpZp(s, m_X, m, *gauge, lam, higgses))
         yield dark.channel(
             m_X, Zp.widths, H1, lambda s: amplitudes.XX_to_ZpH1(s, m_X, m, *gauge, lam, v_Phi, higgses, Gamma)
         )

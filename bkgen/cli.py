@@ -173,9 +173,10 @@ def relic(
 ) -> None:
     """Relic density of the dark matter of a card.
 
-    Models say so themselves (`Model.dark_matter`); no built-in one does yet, they answer that there is no prediction.
+    Freeze-out, semi-annihilation or freeze-in, as the model says; exit code 2 for models without a prediction.
 
-    Example: bkgen relic my_model.yaml --solve m_chi=0.12
+    Examples: bkgen relic cards/dark_higgs_z3.yaml, bkgen relic cards/dark_higgs_z3.yaml --solve lambda_3,
+    bkgen relic cards/dark_photon.yaml --solve alpha_X=0.12 --json
     """
     from . import api
     from .dark_matter import OMEGA_H2

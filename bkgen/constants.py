@@ -77,6 +77,7 @@ class Constants:
     alpha_MZ_inv: float
     s2w: float
     alpha_s_MZ: float
+    alpha_s_thermal: float
     X_t: float
     VtbVts: float
     VtsVtd: float

@@ -122,7 +122,7 @@ class _Search:
         if self._quantity == OMEGA_H2:
             from .relic_density import relic  # only here, since it is slow to import
 
-            return {q.name: q.value for q in relic(card).quantities}
+            return {q.name: q.value for q in relic(card, shares=False).quantities}
         return {q.name: q.value for q in rates(card, uncertainties=False)}
 
     def _value(self, u: float) -> float | None:

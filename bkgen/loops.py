@@ -180,8 +180,10 @@ def _B_of(fermion: str, m_a: float, constants: Constants) -> complex:
 
 def _arcsin_squared_tail(x: Real) -> Real:
     """x arcsin(1/sqrt(x))^2 - 1 from the Taylor series of arcsin^2, for large x."""
-    tail: Real = sum(0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) * x ** (1.0 - n) for n in range(2, 10))
-    return tail
+    total: Real = 0.0 * x
+    for n in range(2, 10):
+        total = total + 0.5 * 4.0**n / (n * n * math.comb(2 * n, n)) * x ** (1.0 - n)
+    return total
 
 
 def _self_energy(t: float) -> float:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .card import Card
-from .cosmology import DegreesOfFreedom, FrozenIn, Relic, Universe, relic_density
+from .cosmology import DegreesOfFreedom, FrozenIn, Relic, Universe, channel_shares, relic_density
 from .cosmology.dof import DofName
-from .dark_matter import OMEGA_H2, DarkMatter
+from .dark_matter import OMEGA_H2, DarkMatter, FreezeIn
 from .errors import InputError, Problem
 from .kinematics import FloatArray
 from .results import Quantity
@@ -31,10 +31,11 @@ class RelicDensity:
     warnings: tuple[str, ...]
 
 
-def relic(card: Card, dof: DofName = "SS") -> RelicDensity:
+def relic(card: Card, dof: DofName = "SS", shares: bool = True) -> RelicDensity:
     """Relic density of the card's dark matter.
 
     dof: degrees of freedom of the plasma, SS (arXiv:1803.01038) or WS (arXiv:0910.1066).
+    shares: the part of each channel in <sigma v> at freeze-out too, which takes a few milliseconds.
     Raises InputError for a model without prediction, and for a point whose cross sections cannot be averaged.
     """
     universe = Universe(card.physics_inputs.constants, DegreesOfFreedom.named(dof))
@@ -46,7 +47,9 @@ def relic(card: Card, dof: DofName = "SS") -> RelicDensity:
     if candidate is None or found is None:
         raise InputError(Problem((), "this model has no relic prediction"))
     source = f"{card.model.describe_name()}, g* {dof}"
-    values = _frozen_in(found) if isinstance(found, FrozenIn) else _frozen_out(found, candidate)
+    values = [*(_frozen_in(found) if isinstance(found, FrozenIn) else _frozen_out(found, candidate))]
+    if shares and isinstance(found, Relic) and found.x_f is not None and not isinstance(candidate, FreezeIn):
+        values += [(f"share({name})", share, "1") for name, share in channel_shares(candidate, found.x_f).items()]
     quantities = [Quantity(name, value, unit, None, source) for name, value, unit in values]
     return RelicDensity(quantities, _history(found), found.warnings)
 

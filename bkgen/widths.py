@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
@@ -192,10 +193,10 @@ def H1_to_gg(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
     """
     c = constants
     _require_mass("m_H1", m_H1)
-    loop = abs(sum(loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t)))
+    A_c, A_b, A_t = (loops.A((2.0 * m_q / m_H1) ** 2) for m_q in (c.m_c, c.m_b, c.m_t))
+    loop = cast("Real", np.abs(A_c + A_b + A_t))
     scale = (sin_theta * loops.alpha_s(m_H1, c) * loop / c.v_EW) ** 2
-    width: Real = scale * m_H1**3 / (72.0 * math.pi**3)
-    return width
+    return scale * m_H1**3 / (72.0 * math.pi**3)
 
 
 def H1_to_bb(m_H1: Real, sin_theta: float, constants: Constants) -> Real:

@@ -19,7 +19,7 @@ from bkgen.constants import Constants
 from bkgen.cosmology import DegreesOfFreedom, Universe, relic_density
 from bkgen.cosmology.averages import reaction_density, thermal_average
 from bkgen.cosmology.freeze_in import equilibrium_freeze_in, freeze_in, yield_per_width
-from bkgen.cosmology.freeze_out import Relic, freeze_out, tabulated, thermal_relic
+from bkgen.cosmology.freeze_out import Relic, freeze_out, tabulated, thermal_relic, unitarity_limit
 from bkgen.cosmology.semi_annihilation import semi_annihilation
 from bkgen.cosmology.thermodynamics import equilibrium_density, time_dilation
 from bkgen.dark_matter import (
@@ -424,6 +424,15 @@ def test_hot_relic() -> None:
 def test_early_freeze_out_is_noted() -> None:
     (warning,) = thermal_relic(1.0, 2.0, True, UNIVERSE, power(1.5e-17)).warnings
     assert "Maxwell-Boltzmann" in warning
+
+
+def test_unitarity_is_noted() -> None:
+    """<sigma v> beyond what one s wave can have."""
+    limit = unitarity_limit(1.0, 25.0)
+    assert limit == pytest.approx(4.0 * math.pi * math.sqrt(25.0 / math.pi))
+    (warning,) = thermal_relic(1.0, 2.0, True, UNIVERSE, power(3.0 * limit)).warnings
+    assert "times the unitarity limit of an s wave" in warning
+    assert not thermal_relic(1.0, 2.0, True, UNIVERSE, power(0.1 * limit)).warnings
 
 
 @pytest.mark.parametrize("bad", [{"mass": 0.0}, {"g": 0.0}, {"mass": math.inf}, {"channels": ()}])

@@ -71,7 +71,7 @@ def command(*words: object) -> Any:
 def test_quantities_of_freeze_out(card: Card) -> None:
     found = bkgen.relic(card)
     named = {quantity.name: quantity for quantity in found.quantities}
-    assert list(named) == ["Omega h2", "freezes out", "x_f", "T_f", "<sigma v>(x_f)", "Y"]
+    assert list(named) == ["Omega h2", "freezes out", "x_f", "T_f", "<sigma v>(x_f)", "Y", "share(test)"]
     assert named["freezes out"].value is True
     assert named["T_f"].value == pytest.approx(1.0 / values(card)["x_f"])
     assert named["T_f"].unit == "GeV"

@@ -307,3 +307,16 @@ def test_global_significance(card: Card) -> None:
         look_elsewhere.global_significance(card, limits, toys=10, seed=1)
     with pytest.raises(InputError, match="--what fit"):
         Scan(card, grid("m_H1=2.1"), "limit").check_global(10, 1)
+
+
+def test_relic_density() -> None:
+    """Omega h2 falls with the coupling; a point without prediction is null with its reason."""
+    dark_photon = load_card(CARDS / "dark_photon.yaml")
+    result = scan.run(Scan(dark_photon, grid("alpha_X=1e-4,1e-3"), "relic"))
+    density = result.arrays["Omega h2"]
+    assert density[0] > 30.0 * density[1] > 0.0
+    assert result.arrays["freezes out"].tolist() == [1.0, 1.0]
+    alp = load_card(CARDS / "alp_freeze_in.yaml")
+    result = scan.run(Scan(alp, grid("m_chi=0.5,1.5"), "relic"))
+    assert np.isfinite(result.arrays["Omega h2"]).tolist() == [True, False]
+    assert "is closed" in result.warnings[0]

@@ -15,6 +15,7 @@ from scipy.integrate import trapezoid
 from typer.testing import CliRunner
 
 from bkgen import api, cli
+from bkgen.errors import InputError
 
 CARDS = Path(__file__).parent.parent / "cards"
 MASSES = [0.5, 1.0, 1.5, 2.0]
@@ -253,3 +254,45 @@ def test_cards_are_compared_by_the_command(tmp_path: Path) -> None:
     assert len(set(labels(twice))) == 2
     missing = runner("plot", tmp_path / "none.yaml", "-o", tmp_path / "none")
     assert missing.exit_code == 2
+
+
+# --- relic density
+
+
+def test_relic_density_of_a_scan() -> None:
+    """A line with the observed density along one axis, a map with its contour along two; gaps are marked."""
+    line = figure_of(scan_of({"m_H1": MASSES}, {"Omega h2": [1.0, 0.2, 0.05, None]}, model="dark_higgs"))
+    assert {"dark_higgs", "observed, 0.12"} <= set(labels(line))
+    assert line.axes[0].get_ylabel() == r"$\Omega h^2$"
+    grid = [[1.0, 0.2, 0.05], [0.5, 0.1, 0.02], [0.3, 0.06, 0.01], [0.2, 0.04, None]]
+    plane = figure_of(scan_of({"m_H1": MASSES, "sin_theta": SINES}, {"Omega h2": grid}))
+    assert plane.axes[0].get_yscale() == "log"
+    assert "no result" in [line.get_label() for line in plane.axes[0].get_lines()]
+    assert plane.axes[1].get_ylabel() == r"$\log_{10}\,\Omega h^2$"
+
+
+@pytest.mark.parametrize(
+    ("card", "shown"),
+    [
+        ("dark_photon", {"dark matter", "dark matter in equilibrium"}),
+        ("alp_freeze_in", {"mediator", "mediator in equilibrium", "dark matter", "dark matter in equilibrium"}),
+    ],
+)
+def test_yields(card: str, shown: set[str], tmp_path: Path) -> None:
+    """The answer of `bkgen relic --json` makes a figure; dark matter ends at today's yield."""
+    answer = runner("relic", CARDS / f"{card}.yaml", "--json").stdout
+    path = tmp_path / "relic.json"
+    path.write_text(answer)
+    figure = true_spectra.figure_of_sources([path], normalised=False)
+    assert shown == set(labels(figure))
+    curve = figure.axes[0].get_lines()[0].get_ydata()
+    assert curve[-1] == pytest.approx(json.loads(answer)["quantities"]["Y"]["value"], rel=1e-3)
+    assert runner("plot", path, "-o", tmp_path / "yields").exit_code == 0
+    assert (tmp_path / "yields.png").stat().st_size > 10_000
+
+
+def test_no_yields_without_freeze_out() -> None:
+    from bkgen_analysis.relic_plots import yields
+
+    with pytest.raises(InputError, match="no yields to draw"):
+        yields({}, "", "relic.json")

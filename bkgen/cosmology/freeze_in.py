@@ -13,15 +13,15 @@ Source: arXiv:2502.04900 eqs. (24)-(28), with the factor F and with the conjugat
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from ..dark_matter import FreezeIn
+from ..dark_matter import FreezeIn, ProductionScattering
 from ..kinematics import FloatArray
-from .averages import reaction_density
+from .averages import CrossSection, reaction_density
 from .boltzmann import COEFFICIENTS, DIAGONAL, STAGES, mediated
 from .thermodynamics import Universe, k2e, time_dilation
 
@@ -29,7 +29,7 @@ T_START, T_END = 300.0, 5e-3
 """Temperatures [GeV] between which yields are followed."""
 
 _STEP = 0.02  # of ln T
-_NODES_PER_UNIT = 16  # of the table of reaction densities in ln T
+_NODES_PER_UNIT = 8  # of the table of reaction densities in ln T
 _LATE = 0.01  # part of dark matter from mediators that decay after T_END, worth a note
 _THERMAL = 0.1  # part of the equilibrium yield, worth a note
 _TINY = 1e-300
@@ -153,9 +153,16 @@ class _Steps:
             x = d.mass / T
             density = d.g * d.mass**2 * T * k2e(x) * np.exp((m - d.mass) / T) / (2.0 * math.pi**2)
             gamma += d.multiplicity * density * d.width * time_dilation(d.mass, T)
-        for p in c.scatterings:
-            gamma += p.multiplicity * reaction_density(p.sigma, p.masses, p.g, T, m, (p.threshold_s,))
+        for masses in dict.fromkeys(p.masses for p in c.scatterings):
+            same = [p for p in c.scatterings if p.masses == masses]  # one integral for all of them
+            total = _sum_of_states(same)
+            gamma += reaction_density(total, masses, (1.0, 1.0), T, m, [p.threshold_s for p in same])
         return np.asarray(gamma / (c.mediator_g * m**2 * T * k2e(m / T) / (2.0 * math.pi**2)))
+
+
+def _sum_of_states(processes: Sequence[ProductionScattering]) -> CrossSection:
+    """Sum of the cross sections of processes, each summed over the states of the initial particles."""
+    return lambda s: np.asarray(sum(p.multiplicity * p.g[0] * p.g[1] * p.sigma(s) for p in processes))
 
 
 def _notes(history: FreezeInHistory, mass: float, late: float, total: float) -> Iterator[str]:

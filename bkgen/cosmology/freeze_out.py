@@ -111,9 +111,10 @@ def thermal_relic(
     Y, Y_today = rates.yields(ln_x, D[: _first_far(D) + 1])
     x_f = math.exp(_crossing(ln_x, D))
     history = History(np.exp(ln_x), copies * Y, copies * rates.equilibrium(ln_x))
-    notes = tuple(_notes(x_f, float(pair[0, 0] + semi[0, 0])))
+    sigma_v = rates.sigma_v(x_f)
+    notes = tuple(_notes(x_f, float(pair[0, 0] + semi[0, 0]), sigma_v / unitarity_limit(mass, x_f)))
     omega_h2 = universe.omega_h2(mass, copies * Y_today)
-    return Relic(omega_h2, copies * Y_today, "cold", x_f, rates.sigma_v(x_f), history, notes)
+    return Relic(omega_h2, copies * Y_today, "cold", x_f, sigma_v, history, notes)
 
 
 def averaged(channels: Sequence[AnnihilationChannel], mass: float, resonances: Sequence[tuple[float, float]]) -> SigmaV:
@@ -199,7 +200,17 @@ def _crossing(ln_x: FloatArray, D: FloatArray) -> float:
     return float(ln_x[i] + (ln_x[i + 1] - ln_x[i]) * (FROZEN - D[i]) / (D[i + 1] - D[i]))
 
 
-def _notes(x_f: float, first_rate: float) -> Iterator[str]:
+def unitarity_limit(mass: float, x: float) -> float:
+    """Largest <sigma v> [GeV^-2] that a single s wave allows, (4 pi/m^2) sqrt(x/pi), for x = m/T >> 1.
+
+    Source: K. Griest, M. Kamionkowski, Phys. Rev. Lett. 64 (1990) 615.
+    """
+    return 4.0 * math.pi / mass**2 * math.sqrt(x / math.pi)
+
+
+def _notes(x_f: float, first_rate: float, of_limit: float) -> Iterator[str]:
+    if of_limit > 1.0:
+        yield f"<sigma v> at freeze-out is {of_limit:.3g} times the unitarity limit of an s wave: no perturbative model"
     if not first_rate > 1.0:
         yield "not in equilibrium at T = m, where it is assumed: the relic density depends on what happened before"
     elif x_f < _SEMI_RELATIVISTIC:

@@ -13,7 +13,6 @@ from ..dark_matter import DarkMatter, DecayMode, FreezeIn, ProductionDecay, Prod
 from ..errors import InputError, Problem
 from ..formfactors import Inputs
 from ..loops import C_G_eff, C_gamma_eff
-from ..loops import alpha_s as running_alpha_s
 from ..spectrum import Spectrum, isotropic, longitudinal
 from .base import Model, parameter
 
@@ -163,12 +162,14 @@ class ALP(Model):
         )
 
     def _production(self, inputs: Inputs) -> tuple[tuple[ProductionDecay, ...], tuple[ProductionScattering, ...]]:
-        """b -> s a, and b quarks with b quarks, gluons and photons, with the strong coupling at m_b."""
+        """b -> s a, and b quarks with b quarks, gluons and photons, with the strong coupling of the plasma."""
         c, m_a, f_a, C = inputs.constants, self.m_a, self.f_a, self.C_q
-        m_b, quark, alpha, alpha_s = c.m_b, 6.0, c.alpha_0, running_alpha_s(c.m_b, c)
+        m_b, quark, alpha, alpha_s = c.m_b, 6.0, c.alpha_0, c.alpha_s_thermal
         decays = []
         if m_a < m_b:
-            decays.append(ProductionDecay("b -> s a", m_b, quark, b_to_s_a(m_b, m_a, self.sb_vector, self.sb_axial, f_a)))
+            decays.append(
+                ProductionDecay("b -> s a", m_b, quark, b_to_s_a(m_b, m_a, self.sb_vector, self.sb_axial, f_a))
+            )
         bb, opens = ((m_b, m_b), (quark, quark)), (m_a + m_b) ** 2
         return tuple(decays), (
             ProductionScattering("b bbar -> a g", *bb, lambda s: bb_to_ag(s, m_a, m_b, C, f_a, alpha_s)),

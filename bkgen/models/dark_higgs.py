@@ -369,9 +369,7 @@ class DarkHiggs(Model):
         if self.X is not None and self.vev is not None:
             positive = self.Zp is None or self.Zp.Q_Phi > 0.0
             Q_X = self.X.Q_X if positive else -self.X.Q_X
-            return ChargedScalar(
-                self.X.m_X, self.X.lambda_PhiX, Q_X, self.lambda_3 or 0.0, self.vev, dark
-            ).candidate()
+            return ChargedScalar(self.X.m_X, self.X.lambda_PhiX, Q_X, self.lambda_3 or 0.0, self.vev, dark).candidate()
         if self.S is not None:
             return singlet("S", self.S.m_S, self.S.mu_S, dark)
         if self.chi is not None:

@@ -71,7 +71,7 @@ class DarkPhoton(Model):
         gt=0,
         default=None,
     )
-    trilinear: bool = parameter("psi psi -> phi phi with phi in the s channel too, which the paper omits", default=False)
+    trilinear: bool = parameter("relic density: phi in the s channel too, which the paper omits", default=False)
     lineshape: Literal["narrow", "BW", "BWrun"] = parameter(
         "narrow: a line in q2; BW, BWrun: psi psi through a resonance of fixed or running width",
         unit="",
