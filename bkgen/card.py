@@ -187,6 +187,10 @@ class Card(CardBlock):
         if self.decay.production is None and self.luminosity is not None:
             message = f"{self.channel} is not produced at the Y(4S), leave luminosity out"
             yield Problem(("luminosity",), message, self.luminosity)
+        transition = self.decay.transition
+        if self.model.uses_form_factors and transition not in self.form_factors.sets():
+            yield Problem(("form_factors", transition), f"required in {self.channel}, see 'bkgen models'")
+            return
         for problem in self.model.check(self.decay, self.physics_inputs):
             own = problem.path[:1] != ("channel",)
             path = ("model", *problem.path) if own else problem.path

@@ -422,3 +422,10 @@ def test_json_schema_names_models_channels_and_keys() -> None:
     for reference in mapping.values():
         assert reference.removeprefix("#/$defs/") in schema["$defs"]
     assert schema["required"] == ["schema", "model", "channel"]
+
+
+def test_form_factors_of_the_channel_are_required() -> None:
+    card = {"schema": 1, "model": {"name": "sm"}, "channel": "B+ -> K+", "form_factors": {"K": None}}
+    with pytest.raises(InputError, match=r"form_factors\.K: required in B\+ -> K\+"):
+        card_from_dict(card)
+    card_from_dict({**card, "channel": "B0 -> K*0"})

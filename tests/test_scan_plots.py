@@ -280,7 +280,7 @@ def test_relic_density_of_a_scan() -> None:
 )
 def test_yields(card: str, shown: set[str], tmp_path: Path) -> None:
     """The answer of `bkgen relic --json` makes a figure; dark matter ends at today's yield."""
-    answer = runner("relic", CARDS / f"{card}.yaml", "--json").stdout
+    answer = CliRunner().invoke(cli.app, ["relic", str(CARDS / f"{card}.yaml"), "--json"]).stdout
     path = tmp_path / "relic.json"
     path.write_text(answer)
     figure = true_spectra.figure_of_sources([path], normalised=False)
