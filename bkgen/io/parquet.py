@@ -65,8 +65,7 @@ class ParquetWriter(FileWriter):
 def metadata_of(path: Path) -> tuple[dict[str, Any], list[str]]:
     """(metadata, column names) of a file of this writer; raises whatever pyarrow raises for another one."""
     with pyarrow.parquet.ParquetFile(path) as file:
-        schema = file.schema_arrow
-        return json.loads(schema.metadata[METADATA.encode()]), list(schema.names)
+        return json.loads(file.metadata.metadata[METADATA.encode()]), list(file.schema_arrow.names)
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:
