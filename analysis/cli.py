@@ -368,14 +368,14 @@ def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quanti
 
 def export(
     cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="Run card (YAML); several for pyhf.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json or numpy.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json, numpy or evtgen.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Output file (default outputs/NAME and an ending).")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:
-    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays.
+    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays, weights for EvtGen.
 
     Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
     """
