@@ -29,6 +29,7 @@ from typer.testing import CliRunner
 
 from bkgen import api, cli
 from bkgen.card import Card, card_from_dict
+from bkgen.channels import CHANNELS
 from bkgen.errors import InputError
 from bkgen.generator import CHUNK
 from bkgen.io import FORMATS
@@ -544,3 +545,50 @@ def test_parquet_of_another_program(content: bytes | str, tmp_path: Path) -> Non
         path.write_bytes(content)
     with pytest.raises(InputError, match=r"x.parquet: not an event file of bkgen \(\w+\)$"):
         api.open(path)
+
+
+# --- PDG codes
+
+FURTHER_CODES: list[dict[str, Any]] = [
+    {"name": "alp", "m_a": 4.0, "f_a": 1e5, "C_l": 1.0, "C_chi": 1.0, "m_chi": 0.5, "C_gamma_UV": 1.0},
+    {
+        "name": "dark_higgs",
+        "m_H1": 4.0,
+        "sin_theta": 1e-3,
+        "v_Phi": 100.0,
+        "X": {"m_X": 0.5, "lambda_PhiX": 1e-3, "Q_X": 1},
+        "S": {"m_S": 0.5, "mu_S": 1e-3},
+        "chi": {"m_chi": 0.5, "y_chi": 1e-3},
+        "N": {"m_N": 0.5, "y_N": 1e-3},
+    },
+]
+
+
+def codes_in_use() -> set[int]:
+    """Absolute PDG codes of all particles that the ready cards and further points of models can write."""
+    used = {UNNAMED, 11, 300553}
+    for channel in CHANNELS.values():
+        daughters = (daughter for decay in channel.decays for daughter in decay.daughters)
+        used |= {channel.B_pdg, channel.hadron_pdg, *(abs(daughter.pdg) for daughter in daughters)}
+    cards = [api.load_card(path) for path in sorted((ROOT / "cards").glob("*.yaml"))]
+    cards += [card_from_dict({"schema": 1, "model": model, "channel": "B+ -> K+"}) for model in FURTHER_CODES]
+    for job in cards:
+        widths = job.model.widths(job.physics_inputs)
+        used |= {job.model.mediator_pdg, 0 if widths is None else widths.pdg}
+        used |= {abs(code) for mode in job.model.modes(job.physics_inputs) for code in mode.pdg}
+    return used - {0}
+
+
+def test_table_of_pdg_codes() -> None:
+    """The documentation lists the codes that are in use, no more and no fewer, and the PDG knows those of hadrons."""
+    text = (ROOT / "docs" / "output-format.md").read_text(encoding="utf-8")
+    section = text.partition("## PDG codes")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\d, ]+) \|", section, re.MULTILINE)
+    listed = {int(code) for row in rows for code in row.split(",")}
+    assert listed == codes_in_use()
+    for code in listed - set(range(51, 56)) - {UNNAMED}:
+        assert KnownParticle.from_pdgid(code).pdgid == code
+    constants = card("pole", Path("x.lhe")).physics_inputs.constants
+    for channel in CHANNELS.values():
+        for code, mass in ((channel.B_pdg, channel.m_B(constants)), (channel.hadron_pdg, channel.m_H(constants))):
+            assert KnownParticle.from_pdgid(code).mass == pytest.approx(1e3 * mass, rel=1e-2)
