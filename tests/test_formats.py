@@ -23,6 +23,7 @@ import fastparquet
 import numpy as np
 import pyhepmc
 import pytest
+from bkgen_analysis import commands, event_templates, report
 from numpy.typing import NDArray
 from particle import Particle as KnownParticle
 from typer.testing import CliRunner
@@ -170,8 +171,6 @@ def test_rntuple_in_a_fresh_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", TABLES)
 def test_analyses_read_tables(format: str, tmp_path: Path) -> None:
     """The template counted from a table is that of a tree."""
-    from bkgen_analysis import event_templates
-
     points = []
     for name in ("root", format):
         path = tmp_path / f"{name}{Path(TABLES.get(name, 'x.root')).suffix}"
@@ -527,8 +526,9 @@ def test_missing_package(format: str, package: str, tmp_path: Path, monkeypatch:
 def test_records_are_not_tables(name: str, reader: str, tmp_path: Path) -> None:
     """`open` names the function that reads them."""
     run(card("cascade", tmp_path / name, 3))
-    with pytest.raises(InputError, match=f"{re.escape(name)}: holds decay trees, not columns: read it with {reader}$"):
-        api.open(tmp_path / name)
+    for reading in (api.open, commands.fitted_file, report.subject):
+        with pytest.raises(InputError, match=f"{name}: holds decay trees, not columns: read it with {reader}$"):
+            reading(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"root" + bytes(1000), "table", "cut"])

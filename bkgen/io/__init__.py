@@ -74,5 +74,5 @@ FORMATS: dict[str, Callable[[Path, Sample, Mapping[str, Any]], Writer]] = {
 }
 """Writers by the name used in a card, for a file, a sample and its resolved card."""
 
-EVENT_FILES = (".root", ".parquet")
-"""Endings of the files that `bkgen.open` reads."""
+EVENT_FILES = (".root", ".parquet", ".hepmc", ".hepmc3", ".lhe", ".gz")
+"""Endings of event files: tables, which `bkgen.open` reads, and decay trees, for which it names a reader."""
