@@ -64,16 +64,17 @@ class HepMC3Writer(FileWriter):
         record = pyhepmc.GenEvent(pyhepmc.Units.GEV, pyhepmc.Units.MM)
         record.run_info = self._run
         columns = batch.columns
-        names, attributes = self._scalars, zip(*(columns[name].tolist() for name in self._scalars), strict=True)
+        names, rows = self._scalars, zip(*(columns[name].tolist() for name in self._scalars), strict=True)
         values = zip(*(columns[name].tolist() for name in self._weights), strict=True)
         first = batch.chunk * CHUNK
-        for event, weight, attribute in zip(self._trees.events(batch), values, attributes, strict=True):
+        for event, weight, row in zip(self._trees.events(batch), values, rows, strict=True):
             pdg, status, parents = self._shape(event.tree)
             point = (None,) * 4 if event.production is None else event.production
             record.from_hepevt(first + event.row, *event.momenta, pdg, status, parents, None, *point)
             record.weights = weight
-            for name, value in zip(names, attribute, strict=True):
-                record.attributes[name] = value
+            attributes = record.attributes
+            for name, value in zip(names, row, strict=True):
+                attributes[name] = value
             if self._known_cross_section is not None:
                 record.cross_section = self._cross_section
             self._writer.write_event(record)
