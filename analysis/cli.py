@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bkgen.io import EVENT_FILES
+
 if TYPE_CHECKING:
     from bkgen.results import Quantity
 
@@ -32,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spectrum(
-    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root, *.parquet) or run card.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME_spectrum).")
     ] = None,
@@ -78,7 +80,7 @@ def spectrum(
 
 
 def fit(
-    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root).")],
+    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root, *.parquet).")],
     poi: Annotated[
         list[str] | None,
         typer.Option(
@@ -123,7 +125,7 @@ def fit(
 
     from . import commands
 
-    if card.suffix == ".root":
+    if card.suffix in EVENT_FILES:
         commands.refuse_options_of_cards(poi, form_factors, toys, response_errors)
         job, found, notes = commands.fitted_file(card)
     else:
@@ -367,14 +369,14 @@ def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quanti
 
 def export(
     cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="Run card (YAML); several for pyhf.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json or numpy.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json, numpy or evtgen.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Output file (default outputs/NAME and an ending).")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:
-    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays.
+    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays, weights for EvtGen.
 
     Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
     """
@@ -425,7 +427,7 @@ def plot(
 
 
 def report(
-    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root, *.parquet) or run card.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="HTML file (default outputs/NAME.html).")
     ] = None,

@@ -28,6 +28,7 @@ from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import BkgenError, InputError, MissingExtra
 from bkgen.generator import EventBatch
+from bkgen.io import EVENT_FILES
 from bkgen.io.metadata import data_sha256
 from bkgen.relic_density import PLANCK
 from bkgen.results import HEADER, Quantity, rows
@@ -140,8 +141,8 @@ class Subject:
 
 
 def subject(source: Path) -> Subject:
-    """Read a card or an event file (`*.root`).  Raises InputError if it is neither."""
-    if source.suffix != ".root":
+    """Read a card or an event file (`*.root`, `*.parquet`).  Raises InputError if it is neither."""
+    if source.suffix not in EVENT_FILES:
         card = api.load_card(source)
         found = Subject(source, card, source.read_text(encoding="utf-8"))
     else:

@@ -104,7 +104,7 @@ def run(card: Card, workers: int | None = None, force: bool = False, progress: b
     sample = sample_of(card)
     digests = []
     start = time.perf_counter()
-    writer = FORMATS[card.output.format](path or Path(), sample)
+    writer = FORMATS[card.output.format](path or Path(), sample, card.resolved())
     with writer, progress_bar(card.generate.events, "events", show=progress) as advance:
         for batch, digest in sample.stream_chunks(_workers(workers)):
             writer.write(batch)
@@ -116,9 +116,12 @@ def run(card: Card, workers: int | None = None, force: bool = False, progress: b
 
 
 def open(path: str | Path) -> EventBatch:
-    """Read an event file: `.awkward()`, `.numpy()`, `.pandas()`, `.metadata`.  Raises InputError if it is not one."""
+    """Read an event file (ROOT or Parquet): `.awkward()`, `.numpy()`, `.pandas()`, `.metadata`.
+
+    Raises InputError if it is not one.
+    """
     from .generator import EventBatch
-    from .io.root import read
+    from .io.reading import read
 
     columns, metadata = read(Path(path))
     return EventBatch(columns, metadata=metadata)

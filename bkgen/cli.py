@@ -81,7 +81,9 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads (default: all cores); same events for any.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Output format: root, or null to write nothing.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Output format: root, rntuple, hepmc3, lhe, parquet, or null to write nothing.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Output file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:

@@ -61,6 +61,9 @@ class Model(Block, ABC):
     mediator: ClassVar[str] = "inv"
     """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
 
+    mediator_pdg: ClassVar[int] = 0
+    """PDG code of an X that is a particle but has no `widths`, 0 if it has none."""
+
     @property
     def uses_form_factors(self) -> bool:
         """Whether rates depend on form factors and have their uncertainties."""
