@@ -120,11 +120,19 @@ class AnnihilationChannel:
     over the final ones, with 1/2 for two identical final particles, 0 where the channel is closed.  In the
     centre-of-mass frame sigma = (1/(2 s beta)) int sum |M|^2 dPhi_2, so that sigma v with v = 2 beta is (1/s) of it.
     threshold_s: smallest s [GeV^2] of the final state, 0 or any number below that of the initial state if it is open.
+    kinks: further s [GeV^2] at which sigma has a step or a kink, for the integral.
+    visible: part of the energy 2 m of the pair that goes to final states other than neutrinos and dark particles.
     """
 
     name: str
     sigma: Callable[[FloatArray], FloatArray]
     threshold_s: float = 0.0
+    kinks: tuple[float, ...] = ()
+    visible: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.visible <= 1.0:
+            raise ValueError(f"{self.name}: visible must be a fraction, got {self.visible}")
 
 
 @dataclass(frozen=True)

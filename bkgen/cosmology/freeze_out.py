@@ -118,7 +118,7 @@ def thermal_relic(
 
 def averaged(channels: Sequence[AnnihilationChannel], mass: float, resonances: Sequence[tuple[float, float]]) -> SigmaV:
     """Thermal average of the sum of channels for two particles of that mass [GeV], at x (n,)."""
-    thresholds = [channel.threshold_s for channel in channels]
+    thresholds = [s for channel in channels for s in (channel.threshold_s, *channel.kinks)]
     total = _sum_of([channel.sigma for channel in channels])
     return lambda x: thermal_average(total, (mass, mass), mass / x, thresholds, resonances)
 
