@@ -53,7 +53,7 @@ def delta_N_eff_instantaneous(m_Zp: float, T_D: float = _DECOUPLING) -> float:
         raise ValueError(f"m_Zp and T_D must be positive, got {m_Zp} and {T_D}")
     Zp = _gas(m_Zp, T_D, _G_ZP, fermion=False)
     s_nu = 2.0 * math.pi**2 / 45.0 * _G_NU * T_D**3
-    return N_EFF_SM * ((1.0 + (Zp.rho + Zp.p) / (T_D * s_nu)) ** (4.0 / 3.0) - 1.0)
+    return float(N_EFF_SM * ((1.0 + (Zp.rho + Zp.p) / (T_D * s_nu)) ** (4.0 / 3.0) - 1.0))
 
 
 def N_eff(constants: Constants, m_Zp: float | None = None, Gamma_ee: float = 0.0) -> float:
