@@ -27,6 +27,8 @@ from ruamel.yaml import YAML
 from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import BkgenError, MissingExtra
+from bkgen.exclusions import HEADER as LIMITS_HEADER
+from bkgen.exclusions import table_rows
 from bkgen.generator import EventBatch
 from bkgen.io.metadata import data_sha256
 from bkgen.results import HEADER, Quantity, rows
@@ -319,6 +321,18 @@ def _limits(about: Subject) -> Iterator[Block]:
     yield _quantities("Limits and significance", limits.quantities(result, here))
 
 
+def _constraints(about: Subject) -> Iterator[Block]:
+    found = api.constraints(about.card)
+    yield Text(f"This point is {found.verdict}.", warning=found.excluded)
+    for text in found.warnings:
+        yield Text(f"Note: {text}.".replace("`", ""))
+    yield Text(
+        "A limit decides if its number was verified; ratio is prediction over limit, above 1 the point is beyond it. "
+        "Limits that newer ones from the same data supersede are left out."
+    )
+    yield _table("Predictions and limits", LIMITS_HEADER, table_rows(found.current))
+
+
 def _warnings(about: Subject) -> Iterator[Block]:
     if about.warnings:
         yield Items(tuple((text, "") for text in about.warnings), warning=True)
@@ -373,6 +387,7 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
     ("reconstructed", "Reconstructed q2", _reconstructed),
     ("fit", "Data and fit", _fit),
     ("limits", "Limits", _limits),
+    ("constraints", "Other experiments", _constraints),
     ("provenance", "Provenance", _provenance),
     ("cite", "How to cite", _citations),
 ]
@@ -380,10 +395,14 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
 
 
 def _quantities(caption: str, quantities: list[Quantity]) -> Table:
-    """A table of results; columns that are empty everywhere are left out."""
-    cells = rows(quantities)
-    used = [i for i in range(len(HEADER)) if any(row[i] for row in cells)]
-    return Table(caption, tuple(HEADER[i] for i in used), tuple(tuple(row[i] for i in used) for row in cells))
+    """A table of results."""
+    return _table(caption, HEADER, rows(quantities))
+
+
+def _table(caption: str, header: tuple[str, ...], cells: list[tuple[str, ...]]) -> Table:
+    """A table; columns that are empty everywhere are left out."""
+    used = [i for i in range(len(header)) if any(row[i] for row in cells)]
+    return Table(caption, tuple(header[i] for i in used), tuple(tuple(row[i] for i in used) for row in cells))
 
 
 def _yaml(data: dict[str, Any]) -> str:

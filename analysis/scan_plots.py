@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from bkgen.card_fields import parameters
 from bkgen.errors import InputError, MissingExtra
+from bkgen.exclusions import EXCLUDED
 from bkgen.models import registry
 
 from .responses import Array
@@ -145,11 +146,15 @@ def read_scan(path: Path) -> Scan:
 
 
 def figure_of(scan: Scan) -> Figure:
-    """The figure that fits the scan: contours for two axes, otherwise limits, fitted BR, or -2 ln L.
+    """The figure that fits the scan: constraints; contours for two axes, otherwise limits, fitted BR, or -2 ln L.
 
     Raises InputError if there is nothing that can be drawn.
     """
     dimensions = len(scan.axes)
+    if dimensions in (1, 2) and EXCLUDED in scan.arrays:
+        from . import constraint_plots
+
+        return constraint_plots.figure_of(scan)
     if dimensions == 2 and scan.get("-2 ln L") is not None:
         return contours(scan)
     if dimensions == 1 and (scan.get("limit of BR") is not None or scan.get("limit") is not None):

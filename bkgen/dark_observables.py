@@ -31,11 +31,11 @@ def muon_tau_boson(Zp: Widths, g_X: float, constants: Constants) -> Iterator[Obs
     if n_eff.LIGHTEST <= Zp.mass <= n_eff.HEAVIEST and _thermal(Zp, constants):
         shift = n_eff.delta_N_eff(Zp.mass, Zp.partial.get("e+ e-", 0.0), constants)
         yield Observable(
-            "N_eff",
-            n_eff.N_EFF_SM + shift,
+            "Delta N_eff",
+            shift,
             mass=Zp.mass,
             accuracy=n_eff.ACCURACY,
-            caveat=f"Delta N_eff = {shift:.3f} +- {n_eff.ACCURACY} from a model with one neutrino temperature",
+            caveat=f"+- {n_eff.ACCURACY}, a model with one neutrino temperature",
             source="arXiv:1901.02010",
         )
 

@@ -24,6 +24,9 @@ Verdict = Literal["allowed", "excluded", "indicative", "no limit"]
 """indicative: beyond a limit that does not decide, or no farther than the accuracy of the prediction;
 no limit: a prediction that no shipped limit bounds."""
 
+EXCLUDED, STRONGEST = "excluded", "strongest ratio"
+"""Names of the two main results among quantities; `ratio_name` gives the others."""
+
 _MUONS = "mu+ mu-"
 _AVERAGES = {"BR(B -> K inv)": ("B+ -> K+", "B0 -> K0"), "BR(B -> K* inv)": ("B+ -> K*+", "B0 -> K*0")}
 _KAON_DECAYS = ("K+ -> pi+", "K_L -> pi0")
@@ -115,19 +118,24 @@ class Constraints:
     def quantities(self) -> list[Quantity]:
         """Verdict, strongest ratio, and the largest ratio to each limit."""
         strongest = self.strongest
-        found = [Quantity("excluded", self.excluded, "1", None, "limits that decide")]
+        found = [Quantity(EXCLUDED, self.excluded, "1", None, "limits that decide")]
         if strongest is not None and strongest.ratio is not None and strongest.limit is not None:
-            found.append(Quantity("strongest ratio", strongest.ratio, "1", None, strongest.limit.id))
+            found.append(Quantity(STRONGEST, strongest.ratio, "1", None, strongest.limit.id))
         ratios: dict[str, Quantity] = {}
         for check in self.checks:
             if check.limit is not None and check.ratio is not None:  # the largest ratio of a limit comes first
-                name = f"ratio({check.limit.id})"
+                name = ratio_name(check.limit.id)
                 ratios.setdefault(name, Quantity(name, check.ratio, "1", None, check.limit.reference))
         return [*found, *ratios.values()]
 
     def to_dict(self) -> dict[str, Any]:
         """What the JSON answer has beside the quantities."""
         return {"verdict": self.verdict, "constraints": [check.to_dict() for check in self.checks]}
+
+
+def ratio_name(limit_id: str) -> str:
+    """Name of the ratio of prediction to limit among quantities."""
+    return f"ratio({limit_id})"
 
 
 HEADER = ("prediction", "value", "limit", "CL", "ratio", "verdict", "unit", "experiment", "reference", "status", "note")
