@@ -54,7 +54,7 @@ def portal_scattering(name: str, mass: float, sigma: float) -> Observable:
         "cm^2",
         NUCLEON,
         mass=mass,
-        caveat="if it is all of the dark matter",
+        density_power=1,
         informative=True,
         source="Higgs exchange",
     )
@@ -85,6 +85,7 @@ def axial_scattering(
         "cm^2",
         NUCLEON,
         mass=m_psi,
+        density_power=1,
         caveat="from xenon at 220 km/s, falls with v^2",
         source=source,
     )
@@ -116,6 +117,7 @@ def self_scattering(alpha_X: float, m_psi: float, m_X: float, m_phi: float | Non
         "cm^2/g",
         "sigma/m",
         mass=m_psi,
+        density_power=2,
         caveat=caveat,
         source="Born approximation",
     )

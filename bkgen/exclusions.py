@@ -10,13 +10,14 @@ from typing import Any, Literal
 from .card import Card
 from .channels import CHANNELS
 from .cosmology.recombination import F_EFF, annihilation_parameter
-from .dark_matter import FreezeIn, Widths
+from .dark_matter import OMEGA_H2, FreezeIn, Widths
 from .errors import InputError
 from .formfactors import Inputs
 from .limits import Limit, all_limits
 from .models.sm import StandardModel
 from .observables import Observable
 from .quantities import branching_fractions, total_name
+from .relic_density import PLANCK, relic
 from .results import Quantity, number
 from .units import C, width_from_lifetime
 
@@ -168,7 +169,7 @@ def table_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
 def constraints(card: Card) -> Constraints:
     """The point of a card against every limit that applies to it; limits that do not apply are left out."""
     warnings: list[str] = []
-    predictions = list(predict(card, warnings))
+    predictions = _with_density(card, list(predict(card, warnings)))
     checks = [check for observable in predictions for check in _checks(observable)]
     checks.sort(key=lambda check: -math.inf if check.ratio is None else check.ratio, reverse=True)
     if any(c.verdict == "excluded" and c.limit is not None and c.limit.sm_shape for c in checks) and not _like_sm(card):
@@ -276,8 +277,43 @@ def _dark_matter(card: Card, warnings: list[str]) -> Iterator[Observable]:
         reason = "; ".join(str(error).splitlines())
         warnings.append(f"no limits from the annihilation or production of dark matter: {reason}")
         return
-    caveat = f"f_eff = {F_EFF:g} of visible energy; if {candidate.name} is all of the dark matter"
-    yield Observable("p_ann", p_ann, "cm^3/s/GeV", mass=candidate.mass, caveat=caveat, source="sigma v at rest")
+    yield Observable(
+        "p_ann",
+        p_ann,
+        "cm^3/s/GeV",
+        mass=candidate.mass,
+        density_power=2,
+        caveat=f"f_eff = {F_EFF:g} of visible energy",
+        source="sigma v at rest",
+    )
+
+
+def _with_density(card: Card, predictions: list[Observable]) -> list[Observable]:
+    """Predictions for the share of the dark matter that the relic density of the candidate is, at most all of it.
+
+    Where there is no relic density the candidate is taken for all of the dark matter, and the caveat says so.
+    """
+    if not any(observable.density_power for observable in predictions):
+        return predictions
+    try:
+        density = next(q.value for q in relic(card).quantities if q.name == OMEGA_H2)
+    except InputError:
+        density = None
+    share = min(float(density) / PLANCK, 1.0) if isinstance(density, float) else None
+    found = []
+    for observable in predictions:
+        power = observable.density_power
+        if power and share is None:
+            observable = _with_caveat(observable, "if it is all of the dark matter")
+        elif power and share is not None and share < 1.0:
+            observable = replace(observable, value=observable.value * share**power)
+            observable = _with_caveat(observable, f"for {share:.3g} of the dark matter, by its relic density")
+        found.append(observable)
+    return found
+
+
+def _with_caveat(observable: Observable, text: str) -> Observable:
+    return replace(observable, caveat="; ".join(filter(None, (observable.caveat, text))))
 
 
 def _checks(observable: Observable) -> list[Check]:

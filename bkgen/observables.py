@@ -14,6 +14,8 @@ class Observable:
     mass [GeV], lifetime [s] (infinite for a stable particle): of the new particle, where limits depend on them.
     invisible: probability that the new particle decays invisibly, where limits are for one that escapes.
     accuracy: of the formula, absolute; within it a limit neither allows nor excludes.
+    density_power: power of the share of the dark matter in which what is measured falls, if the candidate is not all of
+    it: 1 for scattering, 2 for annihilation and self-interaction; 0 where it does not matter.
     informative: shown also where no limit applies.
     caveat: what a reader must know; source: of the formula.
     """
@@ -26,6 +28,7 @@ class Observable:
     lifetime: float | None = None
     invisible: float = 1.0
     accuracy: float = 0.0
+    density_power: int = 0
     informative: bool = False
     caveat: str = ""
     source: str = ""

@@ -71,6 +71,11 @@ def heavy_psi(sin_theta: float) -> Fragment:
     return dark_photon(3e-4, m_X=3.0, m_psi=1.2, m_phi=0.004, sin_theta=sin_theta)
 
 
+def massive_psi(m_phi: float) -> Fragment:
+    """At a relic density of about 0.12."""
+    return dark_photon(1.4e-4, m_psi=0.9, m_phi=m_phi)
+
+
 # --- third-party models with dark matter
 
 
@@ -98,6 +103,7 @@ def with_candidate(candidate: DarkMatter) -> Card:
 
 
 def annihilating(sigma_v: float) -> Card:
+    """At a relic density above 0.12."""
     return with_candidate(FreezeOut("X", 10.0, 1.0, True, (s_wave(sigma_v, 10.0),)))
 
 
@@ -160,7 +166,7 @@ SIDES: dict[str, tuple[Any, Any, float]] = {
     "bbn_tau": ({"name": "alp", "m_a": 2.0, "f_a": 5e10}, {"name": "alp", "m_a": 2.0, "f_a": 6e10}, 0.1),
     "lyman_alpha": (frozen_in(1.6e-5), frozen_in(1.4e-5), 15e-6),
     "pandax_migdal": (heavy_psi(1e-6), heavy_psi(1e-4), 1e-39),
-    "bullet": (dark_photon(0.002, m_phi=0.004), dark_photon(0.002, m_phi=0.003), 1.25),
+    "bullet": (massive_psi(0.002), massive_psi(0.001), 1.25),
 }
 """A point inside and one beyond each limit, and the limit there."""
 
@@ -265,6 +271,17 @@ def test_complex_dark_matter_counts_half_and_invisible_energy_not() -> None:
     semi = SemiAnnihilation("X", 10.0, 1.0, (), (AnnihilationChannel("Xbar Zp", channel_.sigma, visible=0.25),))
     values = [visible_sigma_v(candidate) for candidate in (own, both, dark, semi)]
     assert values == pytest.approx([1e-26, 0.5e-26, 0.0, 0.125e-26], rel=1e-6, abs=0.0)
+
+
+def test_a_part_of_the_dark_matter_counts_as_such() -> None:
+    """Omega h^2 of an s wave goes like 1/sigma v, so that p_ann falls with it where the candidate is a part only."""
+    values = {}
+    for sigma_v in (2e-26, 4e-25, 8e-25):
+        (values[sigma_v],) = [c for c in constraints(annihilating(sigma_v)).checks if c.observable.key == "p_ann"][:1]
+    assert "of the dark matter" not in values[2e-26].observable.caveat
+    assert values[2e-26].observable.value == pytest.approx(0.4 * 2e-26 / 10.0, rel=1e-6)
+    assert "for 0.0" in values[4e-25].observable.caveat
+    assert values[4e-25].observable.value / values[8e-25].observable.value == pytest.approx(2.0, rel=0.1)
 
 
 def test_p_waves_do_not_matter_at_recombination() -> None:
