@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from .card import Card
 from .channels import CHANNELS
-from .cosmology.recombination import F_EFF, annihilation_parameter
 from .dark_matter import OMEGA_H2, FreezeIn, Widths
 from .errors import InputError
 from .formfactors import Inputs
@@ -17,7 +16,7 @@ from .limits import Limit, all_limits
 from .models.sm import StandardModel
 from .observables import Observable
 from .quantities import branching_fractions, total_name
-from .relic_density import PLANCK, relic
+from .recombination import F_EFF, annihilation_parameter
 from .results import Quantity, number
 from .units import C, width_from_lifetime
 
@@ -295,6 +294,8 @@ def _with_density(card: Card, predictions: list[Observable]) -> list[Observable]
     """
     if not any(observable.density_power for observable in predictions):
         return predictions
+    from .relic_density import PLANCK, relic  # loads the compiled integrators
+
     try:
         density = next(q.value for q in relic(card).quantities if q.name == OMEGA_H2)
     except InputError:

@@ -20,7 +20,6 @@ from bkgen.cli import app
 from bkgen.constants import Constants
 from bkgen.cosmology import DegreesOfFreedom, Universe
 from bkgen.cosmology.freeze_out import freeze_out
-from bkgen.cosmology.recombination import annihilation_parameter, visible_sigma_v
 from bkgen.dark_matter import AnnihilationChannel, DarkMatter, FreezeIn, FreezeOut, SemiAnnihilation
 from bkgen.errors import InputError
 from bkgen.exclusions import Check, Constraints, constraints
@@ -30,6 +29,7 @@ from bkgen.limits import Limit, all_limits
 from bkgen.models.light_z_prime import LightZPrime
 from bkgen.observables import Observable
 from bkgen.quantities import rates
+from bkgen.recombination import annihilation_parameter, visible_sigma_v
 from bkgen.units import GEV_M2_TO_CM2, GEV_M2_TO_CM3_PER_S, GEV_M3_TO_CM2_PER_G
 
 C = Constants.named()

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..annihilation.two_to_two import s_of_velocity, sigma_v
-from ..dark_matter import AnnihilationChannel, FreezeOut, SemiAnnihilation
-from ..units import GEV_M2_TO_CM3_PER_S
+from .annihilation.two_to_two import s_of_velocity, sigma_v
+from .dark_matter import AnnihilationChannel, FreezeOut, SemiAnnihilation
+from .units import GEV_M2_TO_CM3_PER_S
 
 F_EFF = 0.4
 """Efficiency of visible final states, a typical value; it lies between 0.15 (muons, heavy) and 0.6 (electrons)."""
