@@ -259,7 +259,9 @@ def scan(
             help="Parameter and grid: FROM:TO:POINTS, log:FROM:TO:POINTS or A,B,C.  BR sets the strength.  Up to two.",
         ),
     ] = None,
-    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is), rates or relic.")] = "fit",
+    what: Annotated[
+        str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is), rates, relic or constraints.")
+    ] = "fit",
     cl: Annotated[float, typer.Option(help="Confidence level of limits.")] = 0.9,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="*.json or *.parquet (default outputs/NAME_scan.json).")
@@ -274,10 +276,11 @@ def scan(
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Scan one or two parameters of a model: rates, fits, limits, the likelihood or the relic density.
+    """Scan one or two parameters of a model: rates, fits, limits, the relic density, constraints or the likelihood.
 
     Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
+    bkgen scan cards/dark_higgs.yaml --axis sin_theta=log:1e-4:1e-2:41 --what constraints,
     bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
     """

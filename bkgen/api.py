@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, relic, solve, generate, run, open.  The command line only calls it."""
+"""The public interface: load_card, rates, relic, constraints, solve, generate, run, open; the command line calls it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .errors import InputError, Problem
 from .results import Quantity
 
 if TYPE_CHECKING:
+    from .exclusions import Constraints
     from .generator import EventBatch, EventStream
     from .inversion import Solution
     from .relic_density import RelicDensity
 
-__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
+__all__ = ["Card", "RunResult", "constraints", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,16 @@ def relic(card: Card) -> RelicDensity:
     from .relic_density import relic
 
     return relic(card)
+
+
+def constraints(card: Card) -> Constraints:
+    """The card's point against every experimental limit that applies: `.checks`, `.excluded`, `.verdict`, `.warnings`.
+
+    See `bkgen.exclusions`.
+    """
+    from .exclusions import constraints
+
+    return constraints(card)
 
 
 def generate(card: Card, workers: int | None = None) -> EventStream:

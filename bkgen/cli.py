@@ -201,6 +201,34 @@ def relic(
 
 
 @app.command()
+def constraints(
+    card: CardPath,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all limits, instead of a table.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also show limits that newer ones supersede.")] = False,
+) -> None:
+    """Compare a card with every experimental limit that applies to it; the last line is the verdict.
+
+    A limit whose number could not be verified is indicative and does not decide.
+
+    Examples: bkgen constraints cards/dark_higgs.yaml, bkgen constraints cards/dark_photon.yaml --json
+    """
+    from . import api
+    from .exclusions import HEADER, table_rows
+    from .results import answer, show_table
+
+    job = api.load_card(card)
+    found = api.constraints(job)
+    warned = [*job.warnings, *found.warnings]
+    show_warnings(warned)
+    if as_json:
+        whole = answer("constraints", job.resolved(), found.quantities(), warned, job.physics_inputs.sha256)
+        print_json(whole | found.to_dict())
+    else:
+        show_table(HEADER, table_rows(found.checks if everything else found.current))
+        print(found.verdict)
+
+
+@app.command()
 def models(
     name: Annotated[str | None, typer.Argument(help="A model, or 'inputs' for the constants.")] = None,
 ) -> None:

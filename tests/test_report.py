@@ -117,6 +117,8 @@ def test_report_of_a_card(of_card: Path) -> None:
         "interval_68",
         "0.996363",
         "BR(obs)",
+        "excluded by neff_planck, belle_kst0_sl",
+        "arXiv:2301.10731",
         __version__,
         "arXiv:2401.10112",
         "2207.12468",
