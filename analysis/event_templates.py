@@ -17,6 +17,7 @@ import uproot
 
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import InputError, Problem
+from bkgen.io.metadata import require_whole
 from bkgen.io.root import METADATA, TREE
 from bkgen.results import Quantity
 
@@ -172,6 +173,7 @@ def _metadata(path: Path) -> Mapping[str, Any]:
         raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
     if not isinstance(metadata, Mapping) or "bkgen" not in metadata or "card" not in metadata:
         raise InputError(f"{path}: not an event file of bkgen (no card in its metadata)")
+    require_whole(metadata, path)
     missing = [name for name in Columns._fields if name not in branches]
     if missing:
         raise InputError(Problem((), f"{path}: the tree {TREE} has no branch {', '.join(missing)}"))

@@ -28,7 +28,7 @@ from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import BkgenError, MissingExtra
 from bkgen.generator import EventBatch
-from bkgen.io.metadata import data_sha256
+from bkgen.io.metadata import data_sha256, require_whole
 from bkgen.results import HEADER, Quantity, rows
 
 from . import limits, plots, points, true_spectra
@@ -145,6 +145,7 @@ def subject(source: Path) -> Subject:
         found = Subject(source, card, source.read_text(encoding="utf-8"))
     else:
         batch = api.open(source)
+        require_whole(batch.metadata, source)
         card = card_from_dict(batch.metadata["card"], str(source))
         found = Subject(source, card, _yaml(batch.metadata["card"]), batch)
     for text in card.warnings:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,13 @@ def fake_run(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Replace the event generation; returns the calls."""
     calls: list[dict[str, Any]] = []
 
-    def run(card: Any, **options: Any) -> api.RunResult:
-        calls.append({"card": card, **options})
-        quantities = [Quantity("BR(B+ -> K+ inv)", 5e-6)]
-        return api.RunResult(Path(card.output.path), card.generate.events, 2.0, "abc", quantities, ["beware"])
+    def run_all(cards: Any, workers: Any, force: bool, progress: bool, **options: Any) -> Iterator[api.RunResult]:
+        for card in cards:
+            calls.append({"card": card, "workers": workers, "force": force, **options})
+            quantities = [Quantity("BR(B+ -> K+ inv)", 5e-6)]
+            yield api.RunResult(Path(card.output.path), card.generate.events, 2.0, "abc", quantities, ["beware"])
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run_all)
     return calls
 
 
@@ -217,7 +219,7 @@ def test_exit_codes(error: BaseException, code: int, text: str, card: Path, monk
     def run(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run)
     assert bkgen_command("run", card) == Answer(code, "", text + "\n")
 
 
@@ -225,7 +227,7 @@ def test_errors_of_the_program_itself_are_not_hidden(card: Path, monkeypatch: py
     def run(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run)
     with pytest.raises(ZeroDivisionError):
         bkgen_command("run", card)
 

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """A sink for the chunks of one sample."""
+    """A sink for the chunks of one sample.
+
+    keep: whether what is written stays when the run ends early; formats that cannot be resumed ignore it.
+    """
+
+    keep: bool
 
     def __enter__(self) -> Writer: ...
 
@@ -31,7 +36,7 @@ class Writer(Protocol):
 def _root(path: Path, sample: Sample) -> Writer:
     from .root import RootWriter
 
-    return RootWriter(path, sample)
+    return RootWriter(path, sample.branches, sample.n_chunks)
 
 
 def _null(path: Path, sample: Sample) -> Writer:
