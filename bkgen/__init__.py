@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         rates,
         relic,
         resume,
+        reweight,
         run,
         run_all,
         solve,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = version("bkgen")
 __all__ = [
     "Card", "RunResult", "__version__", "generate", "load_card", "merge", "open", "rates", "relic", "resume",
-    "run", "run_all", "solve",
+    "reweight", "run", "run_all", "solve",
 ]  # fmt: skip
 
 

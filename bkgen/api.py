@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, relic, solve, generate, run, resume, merge, open.
+"""The public interface: load_card, rates, relic, solve, generate, run, resume, merge, reweight, open.
 
 The command line only calls it.
 """
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .inversion import Solution
     from .io.merge import MergeResult
     from .relic_density import RelicDensity
+    from .reweighting import Reweighted
 
 __all__ = [
     "Card",
@@ -32,6 +33,7 @@ __all__ = [
     "rates",
     "relic",
     "resume",
+    "reweight",
     "run",
     "run_all",
     "solve",
@@ -163,6 +165,31 @@ def merge(
     target = _new_file(Path(output), force)
     with progress_bar(len(files), "files", show=progress) as advance:
         return merge(target, [Path(file) for file in files], _workers(workers), advance)
+
+
+def reweight(
+    file: str | Path,
+    card: Card,
+    output: str | Path,
+    *,
+    continuum: bool = False,
+    workers: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Reweighted:
+    """Write the events of a file with weights that turn them into the model of a card, see `bkgen.reweighting`.
+
+    continuum: without the narrow lines of the card's spectrum.
+    Raises InputError, with every reason, where the file has no events for what the card predicts.
+    """
+    from .progress import progress as progress_bar
+    from .reweighting import reweight
+
+    target = _new_file(Path(output), force)
+    if target.resolve() == Path(file).resolve():
+        raise InputError(f"{target}: is the file to be reweighted, give another name for the output")
+    with progress_bar(0, "chunks", show=progress) as advance:
+        return reweight(Path(file), card, target, not continuum, _workers(workers), advance)
 
 
 def open(path: str | Path) -> EventBatch:

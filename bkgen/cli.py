@@ -165,6 +165,36 @@ def merge(
 
 
 @app.command()
+def reweight(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Event file of a whole sample.")],
+    card: CardPath,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write (default outputs/CARD_reweighted.root).")
+    ] = None,
+    continuum: Annotated[bool, typer.Option("--continuum", help="Leave out the narrow lines of the card.")] = False,
+    workers: Workers = None,
+    force: Force = False,
+) -> None:
+    """Give the events of a file the weights of another card, in q2 and all angles.
+
+    Example: bkgen reweight outputs/sm.root cards/wet.yaml -o outputs/wet_from_sm.root
+    """
+    from . import api
+    from .results import show_quantities
+
+    job = api.load_card(card)
+    target = output or Path("outputs") / f"{card.stem}_reweighted.root"
+    show_warnings(job.warnings)
+    result = api.reweight(
+        file, job, target, continuum=continuum, workers=workers, force=force, progress=sys.stderr.isatty()
+    )
+    show_warnings(result.warnings)
+    show_quantities(result.quantities)
+    _say(f"{result.path}: {result.events:,} events, as good as {result.effective_events:,.0f} of equal weight")
+    _say(f"content sha256 {result.content_sha256}")
+
+
+@app.command()
 def check(
     cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="One or more run cards.")],
 ) -> None:
