@@ -182,14 +182,12 @@ def reweight(
     continuum: without the narrow lines of the card's spectrum.
     Raises InputError, with every reason, where the file has no events for what the card predicts.
     """
-    from .progress import progress as progress_bar
     from .reweighting import reweight
 
     target = _new_file(Path(output), force)
     if target.resolve() == Path(file).resolve():
         raise InputError(f"{target}: is the file to be reweighted, give another name for the output")
-    with progress_bar(0, "chunks", show=progress) as advance:
-        return reweight(Path(file), card, target, not continuum, _workers(workers), advance)
+    return reweight(Path(file), card, target, not continuum, _workers(workers), progress)
 
 
 def open(path: str | Path) -> EventBatch:

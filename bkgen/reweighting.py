@@ -8,7 +8,7 @@ they are: those of B, hadron and X are right for any model, those of the daughte
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from .generator import CHUNK, EventBatch, Sample, in_order
 from .io import metadata as meta
 from .io.root import RootReader, RootWriter
 from .jobs import sample_of
+from .progress import progress as progress_bar
 from .results import Quantity
 from .spectrum import Array, Continuum, Spectrum, integrated
 from .variations import Angles, angular_factors, contract, place, table
@@ -148,9 +149,9 @@ def reweight(
     output: Path,
     lines: bool,
     workers: int,
-    progress: Callable[[int], None],
+    progress: bool = False,
 ) -> Reweighted:
-    """Write the events of the file `path` to `output` with the weights of a card; `progress` is told of chunks.
+    """Write the events of the file `path` to `output` with the weights of a card.
 
     lines: False leaves out the narrow lines of the card's spectrum.
     Raises InputError with every reason why the events cannot stand for the card, RunError for an event without density
@@ -166,54 +167,64 @@ def reweight(
     problems += _support(old, new, single)
     if problems:
         raise InputError(problems)
-    decays = new.sample.branching_fraction if new.sample.expected_decays is None else new.sample.expected_decays
-    per_width = decays / new.sample.spectrum.rate()
-    factor = per_width * old.sample.spectrum.rate() / int(original["events"])
-    free = np.array([mode.topology in _FREE for mode in old.sample.modes])
-    unseen = np.array([mode.invisible for mode in old.sample.modes])
-
-    def work(k: int) -> tuple[EventBatch, bytes]:
-        with RootReader(path) as file:
-            columns = file.columns(k * CHUNK, (k + 1) * CHUNK)
-        weights = factor * _ratio(path, old, new, columns, free, unseen)
-        batch = EventBatch(_columns(columns, weights), k)
-        return batch, batch.digest()
-
+    work = Weighing(path, old, new, int(original["events"]))
     chunks = range(len(original["chunks"]))
     sums = np.zeros(3)  # of w, of w^2, largest w
     digests = []
     types = {name: np.dtype(dtype) for name, dtype in original["branches"].items()}
     branches = {name: values.dtype for name, values in _columns({n: np.empty(0, t) for n, t in types.items()}).items()}
-    with RootWriter(output, branches, len(chunks)) as writer:
-        for batch, digest in in_order(work, chunks, workers):
+    with (
+        RootWriter(output, branches, len(chunks)) as writer,
+        progress_bar(work.events, "events", show=progress) as advance,
+    ):
+        for batch, digest in in_order(work.chunk, chunks, workers):
             writer.write(batch)
             digests.append(digest)
             w = batch.columns["weight"].astype(np.float64)
             sums = np.array([sums[0] + w.sum(), sums[1] + (w**2).sum(), max(sums[2], w.max())])
-            progress(1)
-        result = _result(output, target, int(original["events"]), sums, per_width, new, meta.content_sha256(digests))
-        result.warnings.extend(warnings)
+            advance(len(batch))
+        result = _result(output, target, work, sums, meta.content_sha256(digests), warnings)
         writer.finish(_metadata(original, target, new, result, branches, digests))
     return result
 
 
-def _ratio(
-    path: Path, old: Source, new: Source, columns: dict[str, Any], free: NDArray[np.bool_], unseen: NDArray[np.bool_]
-) -> Array:
-    """(n,) new over old differential width of each event, 0 where X is seen."""
-    wide = {
-        name: columns[name].astype(np.float64)
-        for name in ("q2", "cos_theta", "cos_theta_K", "azimuth")
-        if name in columns
-    }
-    mode = columns["mode"].astype(np.int64)
-    events = Angles(wide["q2"], wide["cos_theta"], wide.get("cos_theta_K"), wide.get("azimuth"), ~free[mode])
-    mine, theirs = new.density(events), old.density(events)
-    counts = unseen[mode] & (mine > 0.0)
-    if np.any(counts & ~(theirs > 0.0)):
-        q2 = wide["q2"][counts & ~(theirs > 0.0)][0]
-        raise RunError(f"{path}: an event at q2 = {q2:.6g} GeV^2 has no density in the model of the file")
-    return np.divide(mine, theirs, out=np.zeros_like(mine), where=counts)
+@dataclass(frozen=True)
+class Weighing:
+    """The work on the events of a file: `old` is how they are distributed, `new` how they shall be."""
+
+    path: Path
+    old: Source
+    new: Source
+    events: int
+
+    @cached_property
+    def per_width(self) -> float:
+        """Decays (or branching fraction, without a luminosity) of the new model for each GeV of width."""
+        sample = self.new.sample
+        decays = sample.branching_fraction if sample.expected_decays is None else sample.expected_decays
+        return decays / sample.spectrum.rate()
+
+    def chunk(self, k: int) -> tuple[EventBatch, bytes]:
+        """Chunk k with new weights, and its digest."""
+        with RootReader(self.path) as file:
+            columns = file.columns(k * CHUNK, (k + 1) * CHUNK)
+        factor = self.per_width * self.old.sample.spectrum.rate() / self.events
+        batch = EventBatch(_columns(columns, factor * self.ratio(columns)), k)
+        return batch, batch.digest()
+
+    def ratio(self, columns: dict[str, Any]) -> Array:
+        """(n,) new over old differential width of each event, 0 where X is seen."""
+        names = ("q2", "cos_theta", "cos_theta_K", "azimuth")
+        wide: dict[str, Array] = {name: columns[name].astype(np.float64) for name in names if name in columns}
+        modes, mode = self.old.sample.modes, columns["mode"].astype(np.int64)
+        free = np.array([item.topology in _FREE for item in modes])[mode]
+        events = Angles(wide["q2"], wide["cos_theta"], wide.get("cos_theta_K"), wide.get("azimuth"), ~free)
+        mine, theirs = self.new.density(events), self.old.density(events)
+        counts = np.array([item.invisible for item in modes])[mode] & (mine > 0.0)
+        if np.any(counts & ~(theirs > 0.0)):
+            where = wide["q2"][counts & ~(theirs > 0.0)][0]
+            raise RunError(f"{self.path}: an event at q2 = {where:.6g} GeV^2 has no density in the model of the file")
+        return np.divide(mine, theirs, out=np.zeros_like(mine), where=counts)
 
 
 def _columns(columns: dict[str, Any], weights: Array | None = None) -> dict[str, Any]:
@@ -229,19 +240,15 @@ def _columns(columns: dict[str, Any], weights: Array | None = None) -> dict[str,
     return made
 
 
-def _result(
-    output: Path, card: Card, events: int, sums: Array, per_width: float, new: Source, content: str
-) -> Reweighted:
+def _result(output: Path, card: Card, work: Weighing, sums: Array, content: str, warnings: list[str]) -> Reweighted:
     total, squares, largest = (float(value) for value in sums)
     effective = total**2 / squares if squares > 0.0 else 0.0
     share = largest / total if total > 0.0 else 0.0
-    warnings = []
     if share > _FEW:
-        warnings.append(
-            f"one event has {share:.1%} of the sum of weights: statistical errors of histograms are unreliable"
-        )
-    expected = per_width * new.spectrum.rate() * new.mean_unseen
-    return Reweighted(output, card, events, effective, total, expected, share, content, warnings)
+        text = f"one event has {share:.1%} of the sum of weights: statistical errors of histograms are unreliable"
+        warnings = [text, *warnings]
+    expected = work.per_width * work.new.spectrum.rate() * work.new.mean_unseen
+    return Reweighted(output, card, work.events, effective, total, expected, share, content, warnings)
 
 
 def _metadata(

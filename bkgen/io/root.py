@@ -88,7 +88,8 @@ class RootReader:
         if not path.is_file():
             raise InputError(f"{path}: no such file")
         try:
-            self._file = uproot.open(path)
+            # nothing is read twice: the caches of uproot would only keep many files in memory
+            self._file = uproot.open(path, object_cache=None, array_cache=None)
             self._tree = self._file[TREE]
             self.metadata: dict[str, Any] = json.loads(str(self._file[METADATA])) if finished else {}
             if finished and "bkgen" not in self.metadata:
