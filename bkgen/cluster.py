@@ -7,12 +7,14 @@ another one; results arrive in order, and only this process writes, so that a ru
 from __future__ import annotations
 
 import json
+import logging
 import platform
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,11 +40,11 @@ _PER_THREAD = 2  # tasks in flight for each thread of the cluster, so that none 
 def connect(address: str) -> Iterator[Client]:
     """A client of the scheduler at that address, or in that JSON file.
 
-    Raises MissingExtra without dask.distributed, InputError if nothing answers, RunError if the connection is lost.
+    Raises MissingExtra without dask.distributed, InputError if nothing answers, RunError if a worker has not the
+    same bkgen.
     """
     try:
         from distributed import Client
-        from distributed.comm import CommClosedError
     except ImportError as error:
         raise MissingExtra("dask", "distributed") from error
     if address.endswith(".json") and not Path(address).is_file():
@@ -53,14 +55,28 @@ def connect(address: str) -> Iterator[Client]:
     except (OSError, ValueError, TimeoutError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(Problem(("--scheduler",), f"no dask scheduler answers there ({reason})", address)) from None
+    log = logging.getLogger("distributed.client")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what goes wrong is raised, one line of it
     try:
+        _check_versions(client)
         if not client.nthreads():
             warnings.warn(f"{address} has no workers yet, waiting for the first one", stacklevel=3)
         yield client
-    except CommClosedError as error:
-        raise RunError(f"the connection to the dask scheduler {address} is lost ({error})") from error
     finally:
         client.close()
+        log.setLevel(level)
+
+
+def _check_versions(client: Client) -> None:
+    """Raises RunError if a worker has no bkgen, which would leave its tasks without an answer, or another one."""
+    try:
+        found = client.run(version, "bkgen")
+    except PackageNotFoundError:
+        raise RunError("a worker of the cluster has no bkgen: install it there") from None
+    for worker, there in found.items():
+        if there != __version__:
+            raise RunError(f"the worker {worker} has bkgen {there}, this process {__version__}: install the same")
 
 
 def in_order(
@@ -69,9 +85,11 @@ def in_order(
     """work(common, k) of every item k in order, computed by the workers of the cluster.
 
     at_most: tasks in flight; by default two for each thread of the cluster.
-    Raises RunError for a worker with another version of bkgen, and for a task that loses worker after worker.
+    Raises RunError for a worker with another version of bkgen, for a task that loses worker after worker, and if the
+    scheduler is gone.
     """
     from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
 
     origin = (__version__, data_sha256())
     pending: deque[Any] = deque()
@@ -84,8 +102,11 @@ def in_order(
             yield pending.popleft().result()
     except KilledWorker as error:
         raise RunError(f"task after task loses its worker, out of memory? ({str(error).splitlines()[0]})") from error
+    except CommClosedError as error:
+        raise RunError("the connection to the dask scheduler is lost") from error
     except CancelledError as error:
-        raise RunError(f"the dask scheduler has given up a task ({error})") from error
+        reason = str(error).splitlines()[0].rpartition("reason: ")[2]
+        raise RunError(f"the dask scheduler is gone or has cancelled the work ({reason.rstrip('.')})") from error
     finally:
         client.cancel(list(pending))
 
@@ -101,7 +122,7 @@ def _on_worker(origin: tuple[str, str], work: Callable[[Any, int], T], common: o
     return work(common, k)
 
 
-def stream_chunks(client: Client, card: Card, numbers: Sequence[int]) -> Iterator[tuple[EventBatch, bytes]]:
+def stream_chunks(client: Client, card: Card, numbers: Sequence[int]) -> Generator[tuple[EventBatch, bytes]]:
     """As `Sample.stream_chunks`, made by the workers of a cluster."""
     text = json.dumps(card.resolved())
     for k, (columns, digest) in zip(numbers, in_order(client, _chunk, text, numbers, CHUNKS_IN_FLIGHT), strict=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -498,7 +498,7 @@ class Sample:
 
     def stream_chunks(
         self, workers: int = 1, numbers: Sequence[int] | None = None
-    ) -> Iterator[tuple[EventBatch, bytes]]:
+    ) -> Generator[tuple[EventBatch, bytes]]:
         """As `chunks`, each with its digest, in memory that is used again: a batch is valid until the next one.
 
         numbers: of the chunks wanted, all by default.

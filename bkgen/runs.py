@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -246,6 +246,7 @@ def _events(task: Task, workers: int, scheduler: str | None, stack: ExitStack) -
         from .cluster import connect, stream_chunks
 
         made = stream_chunks(stack.enter_context(connect(scheduler)), task.card, rest)
+    stack.enter_context(closing(made))  # before the connection, whatever happens
     kept = iter(()) if old is None else _finished(task, old, done)
     return chain(kept, made)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,22 @@ def test_no_part_of_dask_is_imported_for_a_local_run() -> None:
     script = "import sys, bkgen.runs, bkgen.cluster; print('distributed' in sys.modules, 'dask' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert answer.stdout.split() == ["False", "False"]
+
+
+def _none(name: str) -> str:
+    raise PackageNotFoundError(name)
+
+
+def _old(name: str) -> str:
+    return "0.0.1"
+
+
+@pytest.mark.parametrize(("found", "problem"), [(_none, "has no bkgen"), (_old, "has bkgen 0.0.1, this process")])
+def test_workers_without_the_same_bkgen_are_refused_at_once(
+    found: Any, problem: str, local: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that a worker cannot even read would never be answered."""
+    monkeypatch.setattr(cluster, "version", found)
+    with pytest.raises(RunError, match=problem):
+        api.run(card_to(tmp_path / "a.root", 1), scheduler=local.scheduler_address)
+    assert not list(tmp_path.iterdir())
