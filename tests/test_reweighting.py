@@ -23,7 +23,7 @@ from bkgen.jobs import sample_of
 from bkgen.quantities import branching_fractions
 from bkgen.variations import Angles
 
-EVENTS = 300_000
+EVENTS = 140_000
 CARDS = Path(__file__).parent.parent / "cards"
 K, KST = "B+ -> K+", "B0 -> K*0"
 ANGLES = {K: ("cos_theta",), KST: ("cos_theta", "cos_theta_K", "azimuth")}
@@ -267,7 +267,7 @@ def test_files_that_cannot_be_reweighted(files: dict[str, Path], tmp_path: Path)
         f"{other}: its model has a width of 1e-18 GeV in the file, made by version 0"
     )
     piece = _changed(files[K], tmp_path / "b.root", lambda metadata: metadata.update(chunk_range=[0, 1]))
-    assert refused(piece, sm)[0].startswith(f"{piece}: holds the chunks 0:1 of 3 only")
+    assert refused(piece, sm)[0].startswith(f"{piece}: holds the chunks 0:1 of 2 only")
     again = _changed(files[K], tmp_path / "c.root", lambda metadata: metadata.update(reweighted={}))
     assert refused(again, sm) == [f"{again}: is reweighted already; reweight the original file"]
     with pytest.raises(InputError, match="is the file to be reweighted"):
