@@ -269,6 +269,9 @@ def scan(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted scan.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Compute on the workers of a dask scheduler, as run does.")
+    ] = None,
     look_elsewhere: Annotated[
         bool, typer.Option("--global", help="Global significance of a scan of fit over one axis, from toys.")
     ] = False,
@@ -282,7 +285,8 @@ def scan(
     bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
     bkgen scan cards/dark_higgs.yaml --axis sin_theta=log:1e-4:1e-2:41 --what constraints,
     bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic,
-    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1,
+    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --scheduler tcp://localhost:8786
     """
     from bkgen.api import load_card
     from bkgen.cli import print_json, show_warnings
@@ -295,7 +299,7 @@ def scan(
     work = scans.Scan(job, tuple(map(scans.read_axis, axis or [])), scans.read_what(what), cl)
     work.check_global(toys if look_elsewhere else None, seed)
     scans.refuse(path, force=force, resume=resume)
-    result = _scanned(work, path, resume, workers)
+    result = _scanned(work, path, resume, workers, scheduler)
     found = scans.summary(result)
     if look_elsewhere:
         found += _global(work, result, toys, seed)
@@ -347,7 +351,7 @@ def sensitivity(
         show_quantities(found)
 
 
-def _scanned(work: Scan, path: Path, resume: bool, workers: int) -> ScanResult:
+def _scanned(work: Scan, path: Path, resume: bool, workers: int, scheduler: str | None) -> ScanResult:
     """Do a scan with a progress bar; says what is kept if it is interrupted."""
     from bkgen.progress import progress
 
@@ -355,7 +359,7 @@ def _scanned(work: Scan, path: Path, resume: bool, workers: int) -> ScanResult:
 
     try:
         with progress(len(work.rows) * work.row_size, "points", show=True, compiling=_COMPILING) as advance:
-            return scans.run(work, path, resume=resume, workers=workers, advance=advance)
+            return scans.run(work, path, resume=resume, workers=workers, scheduler=scheduler, advance=advance)
     except KeyboardInterrupt:
         print(f"{scans.part_of(path)}: finished points are kept, go on with --resume", file=sys.stderr)
         raise

@@ -14,6 +14,7 @@ from bkgen.card import Card, card_from_dict
 from bkgen.errors import MissingExtra
 from bkgen.generator import EventBatch
 from bkgen.io import EVENT_FILES
+from bkgen.io.metadata import require_whole
 from bkgen.jobs import sample_of
 
 from .points import CHANNEL
@@ -74,10 +75,11 @@ def spectra(source: Path) -> Spectra:
     """Spectrum of an event file (`*.root`, `*.parquet`), or of the events that a card describes.
 
     The SM (short distance) is generated with the card's settings.
-    Raises InputError for a source that is neither a card nor an event file.
+    Raises InputError for a source that is neither a card nor an event file of a whole sample.
     """
     if source.suffix in EVENT_FILES:
         batch = api.open(source)
+        require_whole(batch.metadata, source)
         return spectra_of(card_from_dict(batch.metadata["card"], str(source)), [batch])
     return spectra_of(api.load_card(source))
 

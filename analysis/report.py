@@ -31,7 +31,7 @@ from bkgen.exclusions import HEADER as LIMITS_HEADER
 from bkgen.exclusions import table_rows
 from bkgen.generator import EventBatch
 from bkgen.io import EVENT_FILES
-from bkgen.io.metadata import data_sha256
+from bkgen.io.metadata import data_sha256, require_whole
 from bkgen.relic_density import PLANCK
 from bkgen.results import HEADER, Quantity, rows
 
@@ -149,6 +149,7 @@ def subject(source: Path) -> Subject:
         found = Subject(source, card, source.read_text(encoding="utf-8"))
     else:
         batch = api.open(source)
+        require_whole(batch.metadata, source)
         card = card_from_dict(batch.metadata["card"], str(source))
         found = Subject(source, card, _yaml(batch.metadata["card"]), batch)
     for text in card.warnings:

@@ -310,16 +310,18 @@ def run(
     *,
     resume: bool = False,
     workers: int = 1,
+    scheduler: str | None = None,
     advance: Callable[[int], None] | None = None,
 ) -> ScanResult:
     """Do a scan.
 
     path: rows are kept in PATH.part as they are finished; resume: go on from there.  workers: processes, each of which
-    compiles the likelihood for itself (5 s).  advance: called with the number of finished points.
+    compiles the likelihood for itself (5 s).  scheduler: address of a dask scheduler whose workers compute the rows,
+    see `bkgen.cluster`.  advance: called with the number of finished points.
     Raises InputError if PATH.part belongs to another scan.
     """
     if path is None:
-        return scan.assemble(list(_counted(_computed(scan, range(len(scan.rows)), workers), scan, advance)))
+        return scan.assemble(list(_counted(_computed(scan, range(len(scan.rows)), workers, scheduler), scan, advance)))
     part = part_of(path)
     rows = _kept(scan, part) if resume and part.exists() else []
     part.parent.mkdir(parents=True, exist_ok=True)
@@ -328,7 +330,7 @@ def run(
     if advance is not None:
         advance(len(rows) * scan.row_size)
     with part.open("a", encoding="utf-8") as file:
-        for row in _counted(_computed(scan, range(len(rows), len(scan.rows)), workers), scan, advance):
+        for row in _counted(_computed(scan, range(len(rows), len(scan.rows)), workers, scheduler), scan, advance):
             file.write(json.dumps({"values": {k: _json(v) for k, v in row.values.items()}, "reasons": row.reasons}))
             file.write("\n")
             file.flush()
@@ -432,8 +434,14 @@ def _crossing(values: Array, rise: Array) -> float | None:
     return None
 
 
-def _computed(scan: Scan, indices: Iterable[int], workers: int) -> Iterator[Row]:
-    """Rows in order, in this process or in several."""
+def _computed(scan: Scan, indices: Sequence[int], workers: int, scheduler: str | None) -> Iterator[Row]:
+    """Rows in order, in this process, in several, or on a cluster."""
+    if scheduler is not None:
+        from bkgen.cluster import connect, in_order
+
+        with connect(scheduler) as client:
+            yield from in_order(client, Scan.row, scan, indices)
+        return
     if workers == 1:
         yield from map(scan.row, indices)
         return

@@ -11,7 +11,19 @@ from importlib import import_module
 
 from .common import Row
 
-NAMES = ("kernel", "root_output", "memory", "startup", "points", "relic", "likelihood", "coverage", "peer")
+NAMES = (
+    "kernel",
+    "threads",
+    "root_output",
+    "merge",
+    "memory",
+    "startup",
+    "points",
+    "relic",
+    "likelihood",
+    "coverage",
+    "peer",
+)
 
 
 def main() -> int:

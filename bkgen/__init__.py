@@ -12,22 +12,28 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Card, RunResult, constraints, generate, load_card, open, rates, relic, run, solve
+    from .api import (
+        Card,
+        RunResult,
+        constraints,
+        generate,
+        load_card,
+        merge,
+        open,
+        rates,
+        relic,
+        resume,
+        reweight,
+        run,
+        run_all,
+        solve,
+    )
 
 __version__ = version("bkgen")
 __all__ = [
-    "Card",
-    "RunResult",
-    "__version__",
-    "constraints",
-    "generate",
-    "load_card",
-    "open",
-    "rates",
-    "relic",
-    "run",
-    "solve",
-]
+    "Card", "RunResult", "__version__", "constraints", "generate", "load_card", "merge", "open", "rates", "relic",
+    "resume", "reweight", "run", "run_all", "solve",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,11 +1,12 @@
-"""The public interface: load_card, rates, relic, constraints, solve, generate, run, open; the command line calls it."""
+"""The public interface: load_card, rates, relic, constraints, solve, generate, run, resume, merge, reweight, open.
+
+The command line only calls it.
+"""
 
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,26 +14,32 @@ from .card import Card, card_from_dict
 from .card import load_card as _load_card
 from .errors import InputError, Problem
 from .results import Quantity
+from .runs import RunResult
 
 if TYPE_CHECKING:
     from .exclusions import Constraints
     from .generator import EventBatch, EventStream
     from .inversion import Solution
+    from .io.merge import MergeResult
     from .relic_density import RelicDensity
+    from .reweighting import Reweighted
 
-__all__ = ["Card", "RunResult", "constraints", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """What `run` did: the file (None for format null), its size in events, seconds, digest, rates and warnings."""
-
-    path: Path | None
-    events: int
-    seconds: float
-    content_sha256: str
-    quantities: list[Quantity]
-    warnings: list[str]
+__all__ = [
+    "Card",
+    "RunResult",
+    "constraints",
+    "generate",
+    "load_card",
+    "merge",
+    "open",
+    "rates",
+    "relic",
+    "resume",
+    "reweight",
+    "run",
+    "run_all",
+    "solve",
+]
 
 
 def load_card(card: str | Path | Mapping[str, Any]) -> Card:
@@ -94,36 +101,105 @@ def generate(card: Card, workers: int | None = None) -> EventStream:
     return EventStream(sample_of(card), _workers(workers))
 
 
-def run(card: Card, workers: int | None = None, force: bool = False, progress: bool = False) -> RunResult:
+def run(
+    card: Card,
+    workers: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+    *,
+    chunks: tuple[int, int | None] | None = None,
+    resume: bool = False,
+    scheduler: str | None = None,
+) -> RunResult:
     """Generate the card's events into its output file.
 
-    Raises InputError for an existing output without force (before any work), RunError for a point that cannot be
-    generated.  The file appears when it is complete; an interrupted run leaves nothing.
-    """
-    path = Path(card.output.path) if card.output.format != "null" else None
-    if path is not None and path.is_dir():
-        raise InputError(Problem(("output", "path"), "is a folder, give the name of a file", path))
-    if path is not None and path.exists() and not force:
-        raise InputError(Problem(("output", "path"), "exists; use --force to replace it, or another name", path))
-    from .io import FORMATS
-    from .io.metadata import content_sha256, describe
-    from .jobs import sample_of
-    from .progress import progress as progress_bar
-    from .quantities import rates
+    Parameters
+    ----------
+    chunks: (A, B) writes the chunks A ... B - 1 of the sample only, (A, None) those from A on; see `merge`.
+    resume: go on with an interrupted run to the same file, if there is one.
+    scheduler: address of a dask scheduler whose workers make the events, see `bkgen.cluster`.
 
-    quantities = rates(card)
-    sample = sample_of(card)
-    digests = []
-    start = time.perf_counter()
-    writer = FORMATS[card.output.format](path or Path(), sample, card.resolved())
-    with writer, progress_bar(card.generate.events, "events", show=progress) as advance:
-        for batch, digest in sample.stream_chunks(_workers(workers)):
-            writer.write(batch)
-            digests.append(digest)
-            advance(len(batch))
-        writer.finish(describe(sample, card.resolved(), digests))
-    seconds = time.perf_counter() - start
-    return RunResult(path, card.generate.events, seconds, content_sha256(digests), quantities, list(card.warnings))
+    Raises InputError for an existing output without force (before any work), RunError for a point that cannot be
+    generated.  The file appears when it is complete; a run to root that ends early keeps its finished chunks.
+    """
+    return next(run_all([card], workers, force, progress, chunks=chunks, resume=resume, scheduler=scheduler))
+
+
+def run_all(
+    cards: Sequence[Card],
+    workers: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+    *,
+    chunks: tuple[int, int | None] | None = None,
+    resume: bool = False,
+    scheduler: str | None = None,
+) -> Iterator[RunResult]:
+    """As `run` for several cards, one after the other: nothing is done unless all of them can be run.
+
+    Raises InputError with the problems of all cards.
+    """
+    from .runs import execute, prepare
+
+    threads = _workers(workers)
+    tasks = prepare(cards, force, resume, chunks)
+    return (execute(task, threads, scheduler, progress) for task in tasks)
+
+
+def resume(
+    path: str | Path, workers: int | None = None, progress: bool = False, *, scheduler: str | None = None
+) -> RunResult:
+    """Go on with the interrupted run that writes to `path`; the card is in what that run has left.
+
+    Raises InputError if there is no such run, or if it was made by another version.
+    """
+    from .runs import resumed_card
+
+    card, chunks = resumed_card(Path(path))
+    return run(card, workers, progress=progress, chunks=chunks, resume=True, scheduler=scheduler)
+
+
+def merge(
+    output: str | Path,
+    files: Sequence[str | Path],
+    workers: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> MergeResult:
+    """Join files of single chunks (`run(..., chunks=(A, B))`) into the file of the whole run, bit for bit.
+
+    The order of the files does not matter.  Raises InputError with every problem: files of other cards, seeds or
+    versions, chunks that are missing or there twice, files that are damaged.
+    """
+    from .io.merge import merge
+    from .progress import progress as progress_bar
+
+    target = _new_file(Path(output), force)
+    with progress_bar(len(files), "files", show=progress) as advance:
+        return merge(target, [Path(file) for file in files], _workers(workers), advance)
+
+
+def reweight(
+    file: str | Path,
+    card: Card,
+    output: str | Path,
+    *,
+    continuum: bool = False,
+    workers: int | None = None,
+    force: bool = False,
+    progress: bool = False,
+) -> Reweighted:
+    """Write the events of a file with weights that turn them into the model of a card, see `bkgen.reweighting`.
+
+    continuum: without the narrow lines of the card's spectrum.
+    Raises InputError, with every reason, where the file has no events for what the card predicts.
+    """
+    from .reweighting import reweight
+
+    target = _new_file(Path(output), force)
+    if target.resolve() == Path(file).resolve():
+        raise InputError(f"{target}: is the file to be reweighted, give another name for the output")
+    return reweight(Path(file), card, target, not continuum, _workers(workers), progress)
 
 
 def open(path: str | Path) -> EventBatch:
@@ -136,6 +212,17 @@ def open(path: str | Path) -> EventBatch:
 
     columns, metadata = read(Path(path))
     return EventBatch(columns, metadata=metadata)
+
+
+def _new_file(path: Path, force: bool) -> Path:
+    """The path of a file to be written.  Raises InputError if something is there already."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, give the name of a file")
+    if path.suffix != ".root":
+        raise InputError(f"{path}: must end in .root")
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists; use --force to replace it, or another name")
+    return path
 
 
 def _workers(workers: int | None) -> int:

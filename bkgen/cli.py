@@ -12,12 +12,15 @@ import warnings
 from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from .errors import BkgenError, InputError, MissingExtra, Problem
+
+if TYPE_CHECKING:
+    from .api import Card, RunResult
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -32,14 +35,14 @@ class Commands(TyperGroup):
         except (InputError, MissingExtra) as error:
             raise _stop(str(error), BAD_INPUT) from error
         except BkgenError as error:
-            raise _stop(str(error), FAILED) from error
+            raise _stop(_with_notes(str(error), error), FAILED) from error
         except BrokenPipeError:
             raise
         except OSError as error:
             name = f"{error.filename}: " if error.filename else ""
-            raise _stop(f"{name}{error.strerror or error}", FAILED) from error
+            raise _stop(_with_notes(f"{name}{error.strerror or error}", error), FAILED) from error
         except KeyboardInterrupt as error:
-            raise _stop("interrupted", INTERRUPTED) from error
+            raise _stop(_with_notes("interrupted", error), INTERRUPTED) from error
 
 
 app = typer.Typer(
@@ -73,35 +76,123 @@ def _options(
     """Options of the command without a subcommand; the help text is that of `app`."""
 
 
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="Number of threads (default: all cores); same events for any.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Compute on the workers of a dask scheduler: its address or JSON file."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace an existing output file.")]
+
+
 @app.command()
 def run(
-    card: CardPath,
+    cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="One or more run cards (YAML).")],
     events: Annotated[str | None, typer.Option("-n", "--events", help="Number of events, e.g. 1e6.")] = None,
     seed: Annotated[str | None, typer.Option(help="Seed of the random numbers.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Number of threads (default: all cores); same events for any.")
-    ] = None,
+    workers: Workers = None,
     format: Annotated[
         str | None, typer.Option(help="Output format: root, rntuple, hepmc3, lhe, parquet, or null to write nothing.")
     ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Output file.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
+    force: Force = False,
+    chunks: Annotated[
+        str | None,
+        typer.Option(metavar="A:B", help="Only the chunks A ... B-1 of 131,072 events (to NAME.A-B.root), see merge."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, if there is one.")] = False,
+    scheduler: Scheduler = None,
 ) -> None:
-    """Generate the events of a card.
+    """Generate the events of one or more cards; all cards are checked before any work.
 
-    Example: bkgen run cards/dark_higgs.yaml -n 1e6 -o outputs/dark_higgs.root
+    Examples: bkgen run cards/dark_higgs.yaml -n 1e6 -o outputs/dark_higgs.root, bkgen run cards/*.yaml,
+    bkgen run cards/sm.yaml -n 1e8 --chunks 0:100
+    """
+    from . import api
+    from .results import show_quantities
+    from .runs import read_chunks, shard_path
+
+    if output is not None and len(cards) > 1:
+        raise InputError(Problem(("--output",), "is for a single card, several write to the paths in them", output))
+    wanted = None if chunks is None else read_chunks(chunks)
+    jobs = _load_all(
+        cards, lambda card: card.override(events=_number(events), seed=_number(seed), format=format, path=output)
+    )
+    if wanted is not None and output is None:
+        jobs = [job.override(path=shard_path(job, wanted)) for job in jobs]
+    for path, job in zip(cards, jobs, strict=True):
+        show_warnings(job.warnings, str(path) if len(cards) > 1 else "")
+    results = api.run_all(jobs, workers, force, sys.stderr.isatty(), chunks=wanted, resume=resume, scheduler=scheduler)
+    for path, job, result in zip(cards, jobs, results, strict=True):
+        if len(cards) > 1:
+            print(path)
+        show_quantities(result.quantities)
+        show_warnings([text for text in result.warnings if text not in job.warnings])
+        _show_run(result)
+
+
+@app.command()
+def resume(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Output file of the run, without .part.")],
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Go on with an interrupted run; the result is that of an uninterrupted one.
+
+    Example: bkgen resume outputs/dark_higgs.root
+    """
+    from . import api
+
+    _show_run(api.resume(path, workers, sys.stderr.isatty(), scheduler=scheduler))
+
+
+@app.command()
+def merge(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Files of run --chunks, in any order.")],
+    workers: Workers = None,
+    force: Force = False,
+) -> None:
+    """Join the files of run --chunks into the file of the whole run, bit for bit.
+
+    Example: bkgen merge outputs/sm.root outputs/sm.*-*.root
+    """
+    from . import api
+
+    result = api.merge(output, files, workers, force, sys.stderr.isatty())
+    show_warnings(result.warnings)
+    _say(f"{result.path}: {result.events:,} events from {len(files)} files")
+    _say(f"content sha256 {result.content_sha256}")
+
+
+@app.command()
+def reweight(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Event file of a whole sample.")],
+    card: CardPath,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File to write (default outputs/CARD_reweighted.root).")
+    ] = None,
+    continuum: Annotated[bool, typer.Option("--continuum", help="Leave out the narrow lines of the card.")] = False,
+    workers: Workers = None,
+    force: Force = False,
+) -> None:
+    """Give the events of a file the weights of another card, in q2 and all angles.
+
+    Example: bkgen reweight outputs/sm.root cards/wet.yaml -o outputs/wet_from_sm.root
     """
     from . import api
     from .results import show_quantities
 
-    job = api.load_card(card).override(events=_number(events), seed=_number(seed), format=format, path=output)
+    job = api.load_card(card)
+    target = output or Path("outputs") / f"{card.stem}_reweighted.root"
     show_warnings(job.warnings)
-    result = api.run(job, workers=workers, force=force, progress=sys.stderr.isatty())
+    result = api.reweight(
+        file, job, target, continuum=continuum, workers=workers, force=force, progress=sys.stderr.isatty()
+    )
+    show_warnings(result.warnings)
     show_quantities(result.quantities)
-    show_warnings([text for text in result.warnings if text not in job.warnings])
-    rate = f" ({result.events / result.seconds:,.0f} per second)" if result.seconds > 0.0 else ""
-    target = f"{result.path}: " if result.path else ""
-    _say(f"{target}{result.events:,} events in {result.seconds:.2f} s{rate}")
+    _say(f"{result.path}: {result.events:,} events, as good as {result.effective_events:,.0f} of equal weight")
     _say(f"content sha256 {result.content_sha256}")
 
 
@@ -274,6 +365,30 @@ def main() -> None:
     app(prog_name="bkgen")
 
 
+def _load_all(paths: Iterable[Path], change: Callable[[Card], Card]) -> list[Card]:
+    """The cards with what the command line changes.  Raises InputError with the problems of all of them."""
+    from . import api
+
+    cards: list[Card] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            cards.append(change(api.load_card(path)))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(dict.fromkeys(problems))
+    return cards
+
+
+def _show_run(result: RunResult) -> None:
+    """What a run did, on standard error."""
+    rate = f" ({result.events / result.seconds:,.0f} per second)" if result.seconds > 0.0 else ""
+    target = f"{result.path}: " if result.path else ""
+    _say(f"{target}{result.events:,} events in {result.seconds:.2f} s{rate}")
+    _say(f"content sha256 {result.content_sha256}")
+
+
 def _wanted(text: str) -> tuple[str, float, str]:
     """Parameter, value and quantity of PARAM=QUANTITY:VALUE."""
     parameter, equals, rest = text.partition("=")
@@ -325,6 +440,11 @@ def _show_python_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr)
+
+
+def _with_notes(text: str, error: BaseException) -> str:
+    """A message and what the command says about going on."""
+    return "\n".join([text, *getattr(error, "__notes__", ())])
 
 
 def _stop(text: str, code: int) -> typer.Exit:

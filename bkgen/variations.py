@@ -32,30 +32,31 @@ class Variations:
     def __init__(self, nominal: Spectrum, varied: Mapping[str, Spectrum]) -> None:
         self.names = tuple(varied)
         self._nominal = nominal
-        self._tables = np.stack([_table(nominal, spectrum) for spectrum in (nominal, *varied.values())])
+        self._tables = np.stack([table(nominal, spectrum) for spectrum in (nominal, *varied.values())])
 
     def ratios(self, events: Angles) -> dict[str, Array]:
         """(n,) varied over nominal differential width, by name."""
-        rows, fraction = self._place(events.q2)
+        rows, fraction = place(self._nominal, events.q2)
         densities = np.empty((len(self._tables), len(events.q2)))
-        _contract(self._tables, rows, fraction, _functions(events), densities)
+        contract(self._tables, rows, fraction, angular_factors(events), densities)
         return dict(zip(self.names, densities[1:] / densities[0], strict=True))
 
-    def _place(self, q2: Array) -> tuple[NDArray[np.int64], Array]:
-        """Row of the table and fraction towards the next one, (n,) each: a cell of the continuum, or a line."""
-        continuum = self._nominal.continuum
-        rows, fraction = np.zeros(len(q2), dtype=np.int64), np.zeros(len(q2))
-        nodes = np.zeros(0) if continuum is None else continuum.nodes
-        if continuum is not None:
-            rows = np.clip(np.searchsorted(nodes, q2, side="right") - 1, 0, len(nodes) - 2)
-            fraction = (q2 - nodes[rows]) / (nodes[rows + 1] - nodes[rows])
-        for k, line in enumerate(self._nominal.lines):
-            on_line = q2 == line.q2
-            rows[on_line], fraction[on_line] = len(nodes) + k, 0.0
-        return rows, fraction
+
+def place(spectrum: Spectrum, q2: Array) -> tuple[NDArray[np.int64], Array]:
+    """Row of a spectrum's table and fraction towards the next row, (n,) each: a cell of the continuum, or a line."""
+    continuum = spectrum.continuum
+    rows, fraction = np.zeros(len(q2), dtype=np.int64), np.zeros(len(q2))
+    nodes = np.zeros(0) if continuum is None else continuum.nodes
+    if continuum is not None:
+        rows = np.clip(np.searchsorted(nodes, q2, side="right") - 1, 0, len(nodes) - 2)
+        fraction = (q2 - nodes[rows]) / (nodes[rows + 1] - nodes[rows])
+    for k, line in enumerate(spectrum.lines):
+        on_line = q2 == line.q2
+        rows[on_line], fraction[on_line] = len(nodes) + k, 0.0
+    return rows, fraction
 
 
-def _table(nominal: Spectrum, spectrum: Spectrum) -> Array:
+def table(nominal: Spectrum, spectrum: Spectrum) -> Array:
     """Coefficients of a spectrum at the nominal nodes, then those of its lines, then a row of zeros behind the last."""
     rows = [np.zeros((1, nominal.n_angular))]
     if spectrum.lines:
@@ -65,7 +66,7 @@ def _table(nominal: Spectrum, spectrum: Spectrum) -> Array:
     return np.concatenate(rows)
 
 
-def _functions(events: Angles) -> Array:
+def angular_factors(events: Angles) -> Array:
     """(n, 3|12) factors of the coefficients in the density; integrated over the pair where it has no free angle."""
     functions = angular_functions(events.c, events.c_K, events.phi)
     if events.c_K is None:
@@ -78,7 +79,7 @@ def _functions(events: Angles) -> Array:
 
 
 @njit
-def _contract(tables: Array, rows: NDArray[np.int64], fraction: Array, functions: Array, out: Array) -> None:
+def contract(tables: Array, rows: NDArray[np.int64], fraction: Array, functions: Array, out: Array) -> None:
     """out[v, i] = sum_j functions[i, j] x table v, interpolated between rows[i] and the next as events are sampled."""
     for i in range(len(rows)):
         k, f = rows[i], fraction[i]

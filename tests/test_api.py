@@ -286,46 +286,85 @@ def _second_chunk(error: BaseException) -> Callable[..., EventBatch]:
     return chunk
 
 
-PLACES: dict[str, tuple[str, Callable[[BaseException], Any]]] = {
+EARLY: dict[str, tuple[str, Callable[[BaseException], Any]]] = {
     "opening": ("bkgen.io.root.uproot.WritableDirectory.mktree", _raises),
     "first chunk": ("bkgen.generator.Sample.chunk", _raises),
+    "first write": ("bkgen.io.root.RootWriter.write", _raises),
+}
+LATE: dict[str, tuple[str, Callable[[BaseException], Any]]] = {
     "worker": ("bkgen.generator.Sample.chunk", _second_chunk),
     "writing": ("bkgen.io.root.RootWriter.write", _second_write),
     "metadata": ("bkgen.io.metadata.describe", _raises),
-    "last step": ("bkgen.io.root.json.dumps", _raises),
+    "last step": ("bkgen.io.root.RootWriter.finish", _raises),
 }
+PLACES = EARLY | LATE
+"""Where a run of two chunks fails: before and after the first one is written."""
+ERRORS = pytest.mark.parametrize(
+    "error", [(KeyboardInterrupt,), (OSError, 28, "No space left on device")], ids=["^C", "disk"]
+)
 
 
-@pytest.fixture(params=list(PLACES.values()), ids=list(PLACES))
-def break_run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
-    """Makes the next run fail at one of several places."""
-    target, failure = request.param
+@pytest.fixture
+def break_run(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, BaseException], None]:
+    """Makes runs fail at one of several places."""
 
-    def arm(error: BaseException) -> None:
+    def arm(place: str, error: BaseException) -> None:
+        target, failure = PLACES[place]
         monkeypatch.setattr(target, failure(error))
 
     return arm
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["^C", "disk"])
-def test_interrupted_run_leaves_nothing(
-    break_run: Callable[[BaseException], None], error: BaseException, tmp_path: Path
+@pytest.mark.parametrize("place", EARLY)
+@ERRORS
+def test_run_interrupted_early_leaves_nothing(
+    break_run: Callable[[str, BaseException], None], place: str, error: tuple[Any, ...], tmp_path: Path
 ) -> None:
     card = card_to(tmp_path / "a.root", CHUNK + 1, columns="slim")
-    break_run(error)
-    with pytest.raises(type(error)):
+    break_run(place, error[0](*error[1:]))
+    with pytest.raises(error[0]):
         api.run(card, workers=2)
     assert not list(tmp_path.iterdir())
 
 
-def test_interrupted_run_keeps_the_older_file(break_run: Callable[[BaseException], None], tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", LATE)
+@ERRORS
+def test_run_interrupted_later_can_go_on(
+    break_run: Callable[[str, BaseException], None],
+    place: str,
+    error: tuple[Any, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The finished chunks are kept, and the result is that of a whole run."""
+    card = card_to(tmp_path / "a.root", CHUNK + 1, columns="slim")
+    with monkeypatch.context():
+        break_run(place, error[0](*error[1:]))
+        with pytest.raises(error[0]) as caught:
+            api.run(card, workers=2)
+        monkeypatch.undo()
+    finished = 2 if place in ("metadata", "last step") else 1
+    assert caught.value.__notes__[-1].startswith(f"{tmp_path / 'a.root.part'}: {finished} of 2 chunks are finished")
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.root.part", "a.root.part.jsonl"]
+    with pytest.raises(InputError, match=r"an interrupted run .*; go on with --resume, or start again with --force"):
+        api.run(card)
+    result = api.resume(tmp_path / "a.root")
+    assert [item.name for item in tmp_path.iterdir()] == ["a.root"]
+    assert api.run(card, force=True).content_sha256 == result.content_sha256
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_interrupted_run_keeps_the_older_file(
+    break_run: Callable[[str, BaseException], None], place: str, tmp_path: Path
+) -> None:
     path = tmp_path / "a.root"
     path.write_text("older")
     card = card_to(path, CHUNK + 1, columns="slim")
-    break_run(KeyboardInterrupt())
+    break_run(place, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         api.run(card, workers=2, force=True)
-    assert [item.name for item in tmp_path.iterdir()] == ["a.root"]
+    left = ["a.root", *(["a.root.part", "a.root.part.jsonl"] if place in LATE else [])]
+    assert sorted(item.name for item in tmp_path.iterdir()) == left
     assert path.read_text() == "older"
 
 
@@ -381,13 +420,13 @@ def endless(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_interrupt_from_the_keyboard(endless: subprocess.Popen[bytes], tmp_path: Path) -> None:
-    """SIGINT in the middle of a real run: no file, and the process ends at once."""
+    """SIGINT in the middle of a real run: no file but the part, and the process ends at once."""
     part = tmp_path / "a.root.part"
     _wait_for(lambda: part.exists() and part.stat().st_size > 10**7, endless)
     assert not (tmp_path / "a.root").exists()
     endless.send_signal(signal.SIGINT)
     assert endless.wait(timeout=60) == 130
-    assert not list(tmp_path.iterdir())
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.root.part", "a.root.part.jsonl"]
 
 
 # --- normalisation

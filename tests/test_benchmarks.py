@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import common, coverage, kernel, likelihood, memory, points, relic, root_output
+from benchmarks import common, coverage, kernel, likelihood, memory, merge, points, relic, root_output, threads
 
 
 def test_kernel() -> None:
@@ -23,6 +23,19 @@ def test_root_output() -> None:
     """End to end cannot be faster than writing alone by much."""
     (row,) = root_output.measure(events=52_000, repeats=1)
     assert 0.0 < row.ratio < 2.0
+
+
+def test_threads() -> None:
+    """One figure for each chain, of a single chunk: nothing to gain there."""
+    rows = threads.measure(events=1300, repeats=1)
+    assert len(rows) == len(common.CHAINS)
+    assert all(0.0 < row.measured < 2.0 for row in rows)
+
+
+def test_merge() -> None:
+    """Two files stay below both limits."""
+    rows = merge.measure(files=2, repeats=1)
+    assert all(row.met for row in rows)
 
 
 def test_memory() -> None:

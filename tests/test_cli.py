@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +69,13 @@ def fake_run(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Replace the event generation; returns the calls."""
     calls: list[dict[str, Any]] = []
 
-    def run(card: Any, **options: Any) -> api.RunResult:
-        calls.append({"card": card, **options})
-        quantities = [Quantity("BR(B+ -> K+ inv)", 5e-6)]
-        return api.RunResult(Path(card.output.path), card.generate.events, 2.0, "abc", quantities, ["beware"])
+    def run_all(cards: Any, workers: Any, force: bool, progress: bool, **options: Any) -> Iterator[api.RunResult]:
+        for card in cards:
+            calls.append({"card": card, "workers": workers, "force": force, **options})
+            quantities = [Quantity("BR(B+ -> K+ inv)", 5e-6)]
+            yield api.RunResult(Path(card.output.path), card.generate.events, 2.0, "abc", quantities, ["beware"])
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run_all)
     return calls
 
 
@@ -125,6 +127,56 @@ def test_run_writes_the_file_and_refuses_to_replace_it(card: Path, tmp_path: Pat
     assert "--force" in answer.err
     assert output.read_bytes() == before
     assert bkgen_command(*words, "--force").code == 0
+
+
+def test_run_of_several_cards_is_refused_as_a_whole(
+    card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every problem of every card, and no work."""
+    monkeypatch.chdir(tmp_path)
+    bad, same = tmp_path / "bad.yaml", tmp_path / "same.yaml"
+    bad.write_text(BAD_CARDS["several"])
+    same.write_text(GOOD + "output: {path: outputs/card.root}\n")
+    answer = bkgen_command("run", card, bad, tmp_path / "none.yaml")
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 4
+    answer = bkgen_command("run", card, same)
+    assert answer.err == "output.path = outputs/card.root: several cards write to this file\n"
+    answer = bkgen_command("run", card, same, "-o", "x.root")
+    assert answer.err.startswith("--output = x.root: is for a single card")
+    assert not Path("outputs").exists()
+
+
+def test_run_of_several_cards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        Path(f"{name}.yaml").write_text(GOOD)
+    answer = bkgen_command("run", "a.yaml", "b.yaml", "-n", 100)
+    assert answer.code == 0
+    assert [line for line in answer.out.splitlines() if line.endswith(".yaml")] == ["a.yaml", "b.yaml"]
+    assert sorted(path.name for path in Path("outputs").iterdir()) == ["a.root", "b.root"]
+
+
+def test_pieces_merge_and_reweight(card: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of the manual, from pieces to a reweighted file."""
+    monkeypatch.chdir(tmp_path)
+    for chunks in ("0:1", "1:"):
+        assert bkgen_command("run", card, "-n", 140_000, "--chunks", chunks).code == 0
+    answer = bkgen_command("merge", "outputs/sm.root", "outputs/card.1-2.root", "outputs/card.0-1.root")
+    assert answer.code == 0
+    assert answer.err.splitlines()[0] == "outputs/sm.root: 140,000 events from 2 files"
+    answer = bkgen_command("reweight", "outputs/sm.root", CARDS / "wet.yaml")
+    assert answer.code == 0
+    assert answer.out.splitlines()[1].split()[0] == "effective_events"
+    assert answer.err.splitlines()[0].startswith("outputs/wet_reweighted.root: 140,000 events, as good as ")
+    for words, problem in (
+        (("run", card, "--chunks", "0-1"), "--chunks = 0-1: must be A:B"),
+        (("run", card, "--chunks", "0:9"), "--chunks = 0:9: must be A:B with 0 <= A < B <= 1"),
+        (("resume", "outputs/sm.root"), "outputs/sm.root: there is no interrupted run"),
+    ):
+        answer = bkgen_command(*words)
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith(problem)
 
 
 def test_check(card: Path) -> None:
@@ -218,7 +270,7 @@ def test_exit_codes(error: BaseException, code: int, text: str, card: Path, monk
     def run(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run)
     assert bkgen_command("run", card) == Answer(code, "", text + "\n")
 
 
@@ -226,7 +278,7 @@ def test_errors_of_the_program_itself_are_not_hidden(card: Path, monkeypatch: py
     def run(*_: Any, **__: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(api, "run", run)
+    monkeypatch.setattr(api, "run_all", run)
     with pytest.raises(ZeroDivisionError):
         bkgen_command("run", card)
 

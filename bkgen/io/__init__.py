@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """A sink for the chunks of one sample."""
+    """A sink for the chunks of one sample.
+
+    keep: whether what is written stays when the run ends early; formats that cannot be resumed ignore it.
+    """
+
+    keep: bool
 
     def __enter__(self) -> Writer: ...
 
@@ -31,19 +36,19 @@ class Writer(Protocol):
 def _root(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .root import RootWriter
 
-    return RootWriter(path, sample)
+    return RootWriter(path, sample.branches, sample.n_chunks)
 
 
 def _rntuple(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .root import RNTupleWriter
 
-    return RNTupleWriter(path, sample)
+    return RNTupleWriter(path, sample.branches, sample.n_chunks)
 
 
 def _parquet(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .parquet import ParquetWriter
 
-    return ParquetWriter(path, sample)
+    return ParquetWriter(path, sample.branches)
 
 
 def _hepmc3(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:

@@ -18,7 +18,7 @@ from ..errors import MissingExtra
 from ..generator import CHUNK, EventBatch, Sample
 from .decay_tree import DecayTree, DecayTrees, cross_section, scalars, weights
 from .metadata import header
-from .part import FileWriter, open_binary
+from .writer import FileWriter, open_binary
 
 try:
     import pyhepmc
@@ -41,7 +41,7 @@ class HepMC3Writer(FileWriter):
     _writer: Any = None
 
     def __init__(self, path: Path, sample: Sample, card: Mapping[str, Any]) -> None:
-        super().__init__(path, sample)
+        super().__init__(path)
         self._trees = DecayTrees(sample)
         self._weights, self._scalars = weights(sample), scalars(sample)
         self._shapes: dict[DecayTree, tuple[NDArray[np.int32], ...]] = {}

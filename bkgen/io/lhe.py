@@ -17,7 +17,7 @@ from ..errors import MissingExtra
 from ..generator import EventBatch, Sample
 from .decay_tree import ELECTRON, DecayTree, DecayTrees, Event, cross_section, scalars, weights
 from .metadata import header
-from .part import FileWriter, open_binary
+from .writer import FileWriter, open_binary
 
 try:
     import pylhe
@@ -54,7 +54,8 @@ class LHEWriter(FileWriter):
     _text: Any = None
 
     def __init__(self, path: Path, sample: Sample, card: Mapping[str, Any]) -> None:
-        super().__init__(path, sample)
+        super().__init__(path)
+        self._sample = sample
         self._trees = DecayTrees(sample)
         self._variations, self._scalars = weights(sample)[1:], scalars(sample)
         known = cross_section(sample)

@@ -12,6 +12,7 @@ from typing import Any
 from .. import __version__
 from ..constants import data_path
 from ..dark_matter import DecayMode
+from ..errors import InputError
 from ..generator import CHUNK, Sample
 
 UNITS = {
@@ -49,8 +50,38 @@ def content_sha256(digests: list[bytes]) -> str:
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
-def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> dict[str, Any]:
-    """The metadata of a sample; everything but the entry `written` is the same for the same card and version."""
+def written() -> dict[str, str]:
+    """When and where a file is made."""
+    return {"time": datetime.now(UTC).isoformat(timespec="seconds"), "host": platform.node()}
+
+
+def chunk_range(metadata: Mapping[str, Any]) -> range:
+    """Numbers of the chunks that a file holds."""
+    return range(*metadata["chunk_range"])
+
+
+def missing_chunks(metadata: Mapping[str, Any]) -> str:
+    """What a file lacks of its sample, in words; empty for a whole sample."""
+    if "chunk_range" not in metadata:
+        return ""
+    held, total = chunk_range(metadata), -(-int(metadata["events"]) // int(metadata["chunk_size"]))
+    if len(held) == total:
+        return ""
+    return f"holds the chunks {held.start}:{held.stop} of {total} only; merge it with the others: bkgen merge OUT FILES"
+
+
+def require_whole(metadata: Mapping[str, Any], path: object) -> None:
+    """Raises InputError for a file that holds only some chunks of its sample."""
+    missing = missing_chunks(metadata)
+    if missing:
+        raise InputError(f"{path}: {missing}")
+
+
+def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes], first_chunk: int = 0) -> dict[str, Any]:
+    """The metadata of a sample; everything but the entry `written` is the same for the same card and version.
+
+    digests: of the chunks in the file, from `first_chunk` on.
+    """
     job = sample.job
     constants = job.inputs.constants
     channel = job.channel
@@ -74,6 +105,7 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         "seed": job.seed,
         "events": job.events,
         "chunk_size": CHUNK,
+        "chunk_range": [first_chunk, first_chunk + len(digests)],
         "chunks": [digest.hex() for digest in digests],
         "content_sha256": content_sha256(digests),
         "rate": sample.spectrum.rate(),
@@ -93,13 +125,13 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         else {"name": channel.decay.name, "fraction": channel.decay.fraction},
         "units": UNITS,
         "notes": NOTES,
-        "written": {"time": datetime.now(UTC).isoformat(timespec="seconds"), "host": platform.node()},
+        "written": written(),
     }
 
 
 def header(sample: Sample, card: Mapping[str, Any]) -> dict[str, Any]:
     """The metadata that is known before the events are, for formats that begin with it: without digests of columns."""
-    later = ("chunks", "content_sha256", "branches")
+    later = ("chunk_range", "chunks", "content_sha256", "branches")
     return {key: value for key, value in describe(sample, card, []).items() if key not in later}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import MissingExtra
 from ..generator import EventBatch
-from .part import FileWriter
+from .writer import FileWriter
 
 try:
     import pyarrow
@@ -30,9 +30,13 @@ class ParquetWriter(FileWriter):
     _file: Any = None
     _table: Any = None
 
+    def __init__(self, path: Path, branches: Mapping[str, np.dtype[Any]]) -> None:
+        super().__init__(path)
+        self._branches = branches
+
     def _open(self, part: Path) -> None:
         self._file = part.open("wb")
-        branches = self._sample.branches
+        branches = self._branches
         self._schema = pyarrow.schema([(name, pyarrow.from_numpy_dtype(dtype)) for name, dtype in branches.items()])
         few_values = [name for name, dtype in branches.items() if dtype.kind == "i" or name == "weight"]
         self._table = pyarrow.parquet.ParquetWriter(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..generator import EventBatch
-from .part import FileWriter
+from .writer import FileWriter
 
 TREE = "events"
 METADATA = "metadata"
@@ -20,16 +22,25 @@ COMPRESSION_LEVEL = 1  # random momenta hardly compress: a higher level costs ti
 
 
 class RootWriter(FileWriter):
-    """The TTree `events`: one basket of up to 1 MB per branch and chunk."""
+    """The TTree `events`: one basket of up to 1 MB per branch and chunk.
+
+    The tree of an unfinished file can be read up to the last chunk, also after the process was killed.
+    """
 
     _file: Any = None
 
+    def __init__(self, path: Path, branches: Mapping[str, np.dtype[Any]], n_chunks: int) -> None:
+        super().__init__(path)
+        self._branches = dict(branches)
+        self._n_chunks = n_chunks
+
     def _open(self, part: Path) -> None:
         self._file = uproot.recreate(part, compression=uproot.LZ4(COMPRESSION_LEVEL))
-        self._events = self._new_table(dict(self._sample.branches))
+        self._events = self._new_table()
 
-    def _new_table(self, branches: dict[str, Any]) -> Any:
-        return self._file.mktree(TREE, branches, initial_basket_capacity=min(self._sample.n_chunks, MAX_BASKETS))
+    def _new_table(self) -> Any:
+        capacity = min(self._n_chunks, MAX_BASKETS)
+        return self._file.mktree(TREE, self._branches, initial_basket_capacity=capacity)
 
     def write(self, batch: EventBatch) -> None:
         """Append a chunk."""
@@ -47,8 +58,45 @@ class RootWriter(FileWriter):
 class RNTupleWriter(RootWriter):
     """The RNTuple `events`: one cluster for each chunk, one page per field in it."""
 
-    def _new_table(self, branches: dict[str, Any]) -> Any:
-        return self._file.mkrntuple(TREE, branches)
+    def _new_table(self) -> Any:
+        return self._file.mkrntuple(TREE, self._branches)
+
+
+class RootReader:
+    """Reads a file of `RootWriter` piece by piece.
+
+    metadata: empty for a PATH.part, which has none yet; entries: number of events; branches: types by name.
+    Raises InputError for a file that cannot be read.
+    """
+
+    def __init__(self, path: Path, finished: bool = True) -> None:
+        self.path = path
+        if not path.is_file():
+            raise InputError(f"{path}: no such file")
+        try:
+            # nothing is read twice: the caches of uproot would only keep many files in memory
+            self._file = uproot.open(path, object_cache=None, array_cache=None)
+            self._tree = self._file[TREE]
+            self.metadata: dict[str, Any] = json.loads(str(self._file[METADATA])) if finished else {}
+            if finished and "bkgen" not in self.metadata:
+                raise KeyError("bkgen")
+            self.entries = int(self._tree.num_entries)
+        except Exception as error:  # a damaged file can fail anywhere inside uproot
+            raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
+
+    def __enter__(self) -> RootReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def columns(self, start: int = 0, stop: int | None = None) -> dict[str, NDArray[Any]]:
+        """Columns of the events start ... stop - 1.  Raises InputError if they cannot be read."""
+        try:
+            columns: dict[str, NDArray[Any]] = self._tree.arrays(library="np", entry_start=start, entry_stop=stop)
+        except Exception as error:  # as above
+            raise InputError(f"{self.path}: not an event file of bkgen ({type(error).__name__})") from None
+        return columns
 
 
 def metadata_of(path: Path) -> tuple[dict[str, Any], list[str]]:
