@@ -401,7 +401,7 @@ def test_compression(name: str, codec: str, tmp_path: Path) -> None:
     api.run(card, force=True)
     if name == "a.root":
         with uproot.open(path) as file:
-            assert file["events"]["q2"].member("fCompress") // 100 == {"lz4": 4, "zstd": 5}[codec]
+            assert file.file.fCompress // 100 == {"lz4": 4, "zstd": 5}[codec]
     else:
         used = pyarrow.parquet.ParquetFile(path).metadata.row_group(0).column(0).compression
         assert used.lower().startswith(codec)
