@@ -1,6 +1,6 @@
 """Run the benchmarks: python -m benchmarks [NAME ...], names as the files of this folder.
 
-Figures are meaningful on an otherwise idle machine.  `peer` needs the extra `bench`.
+Figures are meaningful on an otherwise idle machine.  `peer` needs the extra `bench`, `pythia` pythia8mc.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ NAMES = (
     "kernel",
     "threads",
     "root_output",
+    "formats",
     "merge",
     "memory",
     "startup",
@@ -23,6 +24,7 @@ NAMES = (
     "likelihood",
     "coverage",
     "peer",
+    "pythia",
 )
 
 

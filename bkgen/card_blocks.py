@@ -230,6 +230,9 @@ class Output(CardBlock):
     )
     dtype: Literal["float64", "float32"] = setting("precision of the numbers", default="float64")
     columns: Literal["all", "slim"] = setting("which branches are written", default="all")
+    compression: Literal["lz4", "zstd"] | None = setting(
+        "of tables, by default lz4 in ROOT files and zstd in Parquet", default=None
+    )
 
     @field_validator("path")
     @classmethod
@@ -267,7 +270,7 @@ class Output(CardBlock):
             found.append(Problem(("output", "path"), message, self.path))
         if self.format in RECORDS:
             what = f"format: {self.format} records all four-momenta in double precision, leave it out"
-            for key, plain in (("dtype", "float64"), ("columns", "all")):
+            for key, plain in (("dtype", "float64"), ("columns", "all"), ("compression", None)):
                 if (given := getattr(self, key)) != plain:
                     found.append(Problem(("output", key), what, given))
         return found

@@ -384,3 +384,24 @@ def test_damaged_file(damage: Callable[[bytes], Iterator[bytes]], tmp_path: Path
     messages = [message for message in found if message]
     assert len(messages) > 10
     assert all("not an event file of bkgen" in message and "\n" not in message for message in messages)
+
+
+@pytest.mark.parametrize("name", ["a.root", "a.parquet"])
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_compression(name: str, codec: str, tmp_path: Path) -> None:
+    """The codec of the card is that of the file; the content is the same."""
+    import pyarrow.parquet
+    import uproot
+
+    path = tmp_path / name
+    base = {"schema": 1, "model": {"name": "sm"}, "channel": "B+ -> K+", "generate": {"events": 2000}}
+    card = api.load_card({**base, "output": {"path": str(path), "compression": codec}})
+    digest = api.run(card).content_sha256
+    assert digest == api.run(api.load_card({**base, "output": {"path": str(path)}}), force=True).content_sha256
+    api.run(card, force=True)
+    if name == "a.root":
+        with uproot.open(path) as file:
+            assert file.file.fCompress // 100 == {"lz4": 4, "zstd": 5}[codec]
+    else:
+        used = pyarrow.parquet.ParquetFile(path).metadata.row_group(0).column(0).compression
+        assert used.lower().startswith(codec)

@@ -33,22 +33,26 @@ class Writer(Protocol):
         """Complete the output; without this call nothing is left behind."""
 
 
+def _compression(card: Mapping[str, Any], default: str) -> str:
+    return str(card["output"]["compression"] or default)
+
+
 def _root(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .root import RootWriter
 
-    return RootWriter(path, sample.branches, sample.n_chunks)
+    return RootWriter(path, sample.branches, sample.n_chunks, _compression(card, "lz4"))
 
 
 def _rntuple(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .root import RNTupleWriter
 
-    return RNTupleWriter(path, sample.branches, sample.n_chunks)
+    return RNTupleWriter(path, sample.branches, sample.n_chunks, _compression(card, "lz4"))
 
 
 def _parquet(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .parquet import ParquetWriter
 
-    return ParquetWriter(path, sample.branches)
+    return ParquetWriter(path, sample.branches, _compression(card, "zstd"))
 
 
 def _hepmc3(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:

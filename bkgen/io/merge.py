@@ -62,7 +62,8 @@ def merge(output: Path, files: Sequence[Path], workers: int, advance: Callable[[
         "written": written(),
     }
     branches = {name: np.dtype(dtype) for name, dtype in first.metadata["branches"].items()}
-    with RootWriter(output, branches, len(chunks)) as writer:
+    codec = first.metadata["card"]["output"]["compression"] or "lz4"
+    with RootWriter(output, branches, len(chunks), codec) as writer:
         for batch, last in _batches(shards, workers):
             writer.write(batch)
             advance(int(last))

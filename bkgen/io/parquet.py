@@ -30,8 +30,9 @@ class ParquetWriter(FileWriter):
     _file: Any = None
     _table: Any = None
 
-    def __init__(self, path: Path, branches: Mapping[str, np.dtype[Any]]) -> None:
+    def __init__(self, path: Path, branches: Mapping[str, np.dtype[Any]], compression: str = "zstd") -> None:
         super().__init__(path)
+        self._compression = compression
         self._branches = branches
 
     def _open(self, part: Path) -> None:
@@ -42,8 +43,8 @@ class ParquetWriter(FileWriter):
         self._table = pyarrow.parquet.ParquetWriter(
             self._file,
             self._schema,
-            compression="zstd",
-            compression_level=COMPRESSION_LEVEL,
+            compression=self._compression,
+            compression_level=COMPRESSION_LEVEL if self._compression == "zstd" else None,
             use_dictionary=few_values,
             write_statistics=True,
         )

@@ -18,6 +18,7 @@ from .writer import FileWriter
 TREE = "events"
 METADATA = "metadata"
 MAX_BASKETS = 1000  # reserved at the start; more are found room for as they come
+CODECS = {"lz4": uproot.LZ4, "zstd": uproot.ZSTD}
 COMPRESSION_LEVEL = 1  # random momenta hardly compress: a higher level costs time and saves nothing
 
 
@@ -29,13 +30,16 @@ class RootWriter(FileWriter):
 
     _file: Any = None
 
-    def __init__(self, path: Path, branches: Mapping[str, np.dtype[Any]], n_chunks: int) -> None:
+    def __init__(
+        self, path: Path, branches: Mapping[str, np.dtype[Any]], n_chunks: int, compression: str = "lz4"
+    ) -> None:
         super().__init__(path)
+        self._compression = CODECS[compression](COMPRESSION_LEVEL)
         self._branches = dict(branches)
         self._n_chunks = n_chunks
 
     def _open(self, part: Path) -> None:
-        self._file = uproot.recreate(part, compression=uproot.LZ4(COMPRESSION_LEVEL))
+        self._file = uproot.recreate(part, compression=self._compression)
         self._events = self._new_table()
 
     def _new_table(self) -> Any:
