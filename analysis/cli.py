@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bkgen.io import EVENT_FILES
+
 if TYPE_CHECKING:
     from bkgen.results import Quantity
 
@@ -33,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def spectrum(
-    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root, *.parquet) or run card.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME_spectrum).")
     ] = None,
@@ -79,7 +81,7 @@ def spectrum(
 
 
 def fit(
-    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root).")],
+    card: Annotated[Path, typer.Argument(metavar="CARD|FILE", help="Run card, or event file (*.root, *.parquet).")],
     poi: Annotated[
         list[str] | None,
         typer.Option(
@@ -124,7 +126,7 @@ def fit(
 
     from . import commands
 
-    if card.suffix == ".root":
+    if card.suffix in EVENT_FILES:
         commands.refuse_options_of_cards(poi, form_factors, toys, response_errors)
         job, found, notes = commands.fitted_file(card)
     else:
@@ -258,7 +260,9 @@ def scan(
             help="Parameter and grid: FROM:TO:POINTS, log:FROM:TO:POINTS or A,B,C.  BR sets the strength.  Up to two.",
         ),
     ] = None,
-    what: Annotated[str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is), rates or relic.")] = "fit",
+    what: Annotated[
+        str, typer.Option(help="fit, limit, nll (-2 ln L of the model as it is), rates, relic or constraints.")
+    ] = "fit",
     cl: Annotated[float, typer.Option(help="Confidence level of limits.")] = 0.9,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="*.json or *.parquet (default outputs/NAME_scan.json).")
@@ -273,10 +277,11 @@ def scan(
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Scan one or two parameters of a model: rates, fits, limits, the likelihood or the relic density.
+    """Scan one or two parameters of a model: rates, fits, limits, the relic density, constraints or the likelihood.
 
     Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
+    bkgen scan cards/dark_higgs.yaml --axis sin_theta=log:1e-4:1e-2:41 --what constraints,
     bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic,
     bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
     """
@@ -368,14 +373,14 @@ def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quanti
 
 def export(
     cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="Run card (YAML); several for pyhf.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json or numpy.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="pyhf, root, hist-json, numpy or evtgen.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Output file (default outputs/NAME and an ending).")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:
-    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays.
+    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays, weights for EvtGen.
 
     Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
     """
@@ -458,7 +463,7 @@ def figures(
 
 
 def report(
-    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root) or run card.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE|CARD", help="Event file (*.root, *.parquet) or run card.")],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="HTML file (default outputs/NAME.html).")
     ] = None,

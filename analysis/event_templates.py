@@ -6,18 +6,16 @@ published response holds the efficiency.  Only three branches are read, a part o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import uproot
 
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import InputError, Problem
-from bkgen.io.root import METADATA, TREE
+from bkgen.io import reading
 from bkgen.results import Quantity
 
 from .fit import FitResult, fit
@@ -115,7 +113,7 @@ def point_of_file(path: str | Path) -> tuple[Card, EventPoint]:
         counted = count(_parts(path), unit)
     except InputError:
         raise
-    except Exception as error:  # a damaged file can fail anywhere inside uproot
+    except Exception as error:  # numbers of a damaged file, and keys of its metadata
         raise InputError(f"{path}: cannot be read as an event file ({type(error).__name__}: {error})") from None
     if not counted.total > 0.0:
         raise InputError(f"{path}: no events in which X stays unseen")
@@ -162,23 +160,15 @@ def _relative_error(values: Array, covariance: Array) -> float:
 
 
 def _metadata(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        with uproot.open(path) as file:
-            metadata = json.loads(str(file[METADATA]))
-            branches = set(file[TREE].keys())
-    except Exception as error:  # a damaged file can fail anywhere inside uproot
-        raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
-    if not isinstance(metadata, Mapping) or "bkgen" not in metadata or "card" not in metadata:
+    metadata, branches = reading.read_metadata(path)
+    if "card" not in metadata:
         raise InputError(f"{path}: not an event file of bkgen (no card in its metadata)")
     missing = [name for name in Columns._fields if name not in branches]
     if missing:
-        raise InputError(Problem((), f"{path}: the tree {TREE} has no branch {', '.join(missing)}"))
+        raise InputError(Problem((), f"{path}: has no branch {', '.join(missing)}"))
     return metadata
 
 
 def _parts(path: Path) -> Iterator[Columns]:
-    with uproot.open(path) as file:
-        for arrays in file[TREE].iterate(list(Columns._fields), step_size=_STEP, library="np"):
-            yield Columns(**arrays)
+    for columns in reading.parts(path, Columns._fields, _STEP):
+        yield Columns(**columns)

@@ -1,4 +1,4 @@
-"""Exports of a card: pyhf patch sets, ROOT and UHI histograms, NumPy arrays.
+"""Exports of a card: pyhf patch sets, ROOT and UHI histograms, NumPy arrays, tables to reweight events of EvtGen.
 
 Nothing here is simulated: templates and spectra are exact bin integrals (`bkgen_analysis.templates`), so histograms of
 predictions have no statistical error and variance 0.
@@ -22,7 +22,7 @@ from bkgen.errors import InputError, MissingExtra, Problem, suggestion
 from bkgen.quantities import branching_fractions, invisible_branching
 from bkgen.results import Quantity
 
-from . import patchset, points
+from . import patchset, points, reweighting
 from .fit import FitResult, PostFit, postfit
 from .likelihood import STANDARD_MODEL
 from .likelihood import official as official_likelihood
@@ -36,7 +36,13 @@ except ImportError as error:
 
 Histogram: TypeAlias = "hist.Hist[Any]"
 
-FORMATS = {"pyhf": "_patchset.json", "root": "_export.root", "hist-json": "_hist.json", "numpy": ".npz"}
+FORMATS = {
+    "pyhf": "_patchset.json",
+    "root": "_export.root",
+    "hist-json": "_hist.json",
+    "numpy": ".npz",
+    "evtgen": "_evtgen.txt",
+}
 """Formats, and how the names of their files end by default."""
 
 _FULL = "_workspace.json"
@@ -114,7 +120,8 @@ def export(
 ) -> Exported:
     """Write cards, by name, in one of `FORMATS`.
 
-    path: outputs/NAME with the ending of the format by default.  full: for pyhf, the patched workspace in place of the
+    path: outputs/NAME with the ending of the format by default; evtgen writes histograms instead of a text to a path
+    that ends in .root.  full: for pyhf, the patched workspace in place of the
     patch set.  An existing file is refused without force before any work; the file appears when it is complete.
 
     Raises InputError for an unknown format, an existing file, several cards in a format that holds one, and cards
@@ -126,6 +133,8 @@ def export(
     _refuse(path, force)
     if to == "pyhf":
         return _export_pyhf(cards, path, full)
+    if to == "evtgen":
+        return _export_reweighting(*next(iter(cards.items())), path)
     contents = contents_of(next(iter(cards.values())))
     with _complete(path) as part:
         _WRITERS[to](contents, part)
@@ -342,6 +351,32 @@ def _export_pyhf(cards: Mapping[str, Card], path: Path, full: bool) -> Exported:
         for name, card in cards.items()
     ]
     return Exported(path, quantities, warnings)
+
+
+def _export_reweighting(name: str, card: Card, path: Path) -> Exported:
+    table = reweighting.q2_table(card)
+    with _complete(path) as part:
+        if path.suffix == ".root":
+            _write_reweighting_root(table, card, part)
+        else:
+            columns = table.columns()
+            header = (
+                f"bkgen {__version__}, card {name}, {card.channel} inv with X unseen, q2 in GeV^2, density in GeV^-2\n"
+                f"inputs sha256 {card.physics_inputs.sha256}\n{' '.join(columns)}"
+            )
+            np.savetxt(part, np.column_stack(list(columns.values())), fmt="%.12e", header=header, encoding="utf-8")
+    total = Quantity(f"BR({card.channel} inv)", float(table.branching.sum()), "1", None, "exact bin integrals")
+    return Exported(path, [total], list(reweighting.warnings_of(card)))
+
+
+def _write_reweighting_root(table: reweighting.Q2Table, card: Card, part: Path) -> None:
+    """A TH1D for each column of the text file, and the metadata."""
+    q2 = "true q^{2} [GeV^{2}]"
+    metadata = {"bkgen": __version__, "card": card.resolved(), "inputs_sha256": card.physics_inputs.sha256}
+    with uproot.recreate(part) as file:
+        for column, values in list(table.columns().items())[2:]:
+            file[column] = _th1d(_histogram(table.edges, q2, column, values, np.zeros_like(values)))
+        file["metadata"] = json.dumps(metadata, allow_nan=False)
 
 
 def _check(cards: Mapping[str, Card], to: str, full: bool) -> None:

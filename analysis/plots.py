@@ -13,6 +13,7 @@ from bkgen import api
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import MissingExtra
 from bkgen.generator import EventBatch
+from bkgen.io import EVENT_FILES
 from bkgen.jobs import sample_of
 
 from .points import CHANNEL
@@ -70,12 +71,12 @@ class Spectra:
 
 
 def spectra(source: Path) -> Spectra:
-    """Spectrum of an event file (`*.root`), or of the events that a card describes.
+    """Spectrum of an event file (`*.root`, `*.parquet`), or of the events that a card describes.
 
     The SM (short distance) is generated with the card's settings.
     Raises InputError for a source that is neither a card nor an event file.
     """
-    if source.suffix == ".root":
+    if source.suffix in EVENT_FILES:
         batch = api.open(source)
         return spectra_of(card_from_dict(batch.metadata["card"], str(source)), [batch])
     return spectra_of(api.load_card(source))

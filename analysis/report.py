@@ -27,7 +27,10 @@ from ruamel.yaml import YAML
 from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import BkgenError, InputError, MissingExtra
+from bkgen.exclusions import HEADER as LIMITS_HEADER
+from bkgen.exclusions import table_rows
 from bkgen.generator import EventBatch
+from bkgen.io import EVENT_FILES
 from bkgen.io.metadata import data_sha256
 from bkgen.relic_density import PLANCK
 from bkgen.results import HEADER, Quantity, rows
@@ -140,8 +143,8 @@ class Subject:
 
 
 def subject(source: Path) -> Subject:
-    """Read a card or an event file (`*.root`).  Raises InputError if it is neither."""
-    if source.suffix != ".root":
+    """Read a card or an event file (`*.root`, `*.parquet`).  Raises InputError if it is neither."""
+    if source.suffix not in EVENT_FILES:
         card = api.load_card(source)
         found = Subject(source, card, source.read_text(encoding="utf-8"))
     else:
@@ -341,6 +344,18 @@ def _relic(about: Subject) -> Iterator[Block]:
         )
 
 
+def _constraints(about: Subject) -> Iterator[Block]:
+    found = api.constraints(about.card)
+    yield Text(f"This point is {found.verdict}.", warning=found.excluded)
+    for text in found.warnings:
+        yield Text(f"Note: {text}.".replace("`", ""))
+    yield Text(
+        "A limit decides if its number was verified; ratio is prediction over limit, above 1 the point is beyond it. "
+        "Limits that newer ones from the same data supersede are left out."
+    )
+    yield _table("Predictions and limits", LIMITS_HEADER, table_rows(found.current))
+
+
 def _warnings(about: Subject) -> Iterator[Block]:
     if about.warnings:
         yield Items(tuple((text, "") for text in about.warnings), warning=True)
@@ -396,6 +411,7 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
     ("fit", "Data and fit", _fit),
     ("limits", "Limits", _limits),
     ("relic", "Relic density", _relic),
+    ("constraints", "Other experiments", _constraints),
     ("provenance", "Provenance", _provenance),
     ("cite", "How to cite", _citations),
 ]
@@ -403,10 +419,14 @@ SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [
 
 
 def _quantities(caption: str, quantities: list[Quantity]) -> Table:
-    """A table of results; columns that are empty everywhere are left out."""
-    cells = rows(quantities)
-    used = [i for i in range(len(HEADER)) if any(row[i] for row in cells)]
-    return Table(caption, tuple(HEADER[i] for i in used), tuple(tuple(row[i] for i in used) for row in cells))
+    """A table of results."""
+    return _table(caption, HEADER, rows(quantities))
+
+
+def _table(caption: str, header: tuple[str, ...], cells: list[tuple[str, ...]]) -> Table:
+    """A table; columns that are empty everywhere are left out."""
+    used = [i for i in range(len(header)) if any(row[i] for row in cells)]
+    return Table(caption, tuple(header[i] for i in used), tuple(tuple(row[i] for i in used) for row in cells))
 
 
 def _yaml(data: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Scans over parameters of a model: rates, fits, limits or the likelihood itself, on a grid of one or two axes.
+"""Scans over one or two parameters of a model: rates, fits, limits, constraints or the likelihood itself, on a grid.
 
 Every row of the grid is independent of the others, so a scan can be interrupted and resumed with the same result.  A
 row is one point, or all branching fractions at one point of the model for the axis `BR`.
@@ -29,6 +29,7 @@ from bkgen import __version__
 from bkgen.card import Card
 from bkgen.dark_matter import OMEGA_H2
 from bkgen.errors import BkgenError, InputError, MissingExtra, Problem
+from bkgen.exclusions import EXCLUDED, constraints
 from bkgen.inversion import parameter_unit
 from bkgen.quantities import branching_fractions
 from bkgen.relic_density import relic
@@ -41,7 +42,7 @@ from .profiles import Profile
 from .responses import Array
 from .toys import check_toys
 
-What: TypeAlias = Literal["fit", "limit", "nll", "rates", "relic"]
+What: TypeAlias = Literal["fit", "limit", "nll", "rates", "relic", "constraints"]
 
 BRANCHING = "BR"
 """The axis that sets the strength instead of a parameter of the model."""
@@ -112,7 +113,7 @@ class Scan:
             raise InputError(problems)
         for axis in self._parameters:
             parameter_unit(self.card, axis.name)
-        if self.what not in ("rates", "relic"):
+        if self.what not in ("rates", "relic", "constraints"):
             poi_of(self.card)
         limits.check_level(self.cl)
 
@@ -172,7 +173,13 @@ class Scan:
             card = self.card.with_model(parameters)
             if self.what == "nll":
                 return self._likelihoods(card, where)
-            results = {"fit": self._fit, "limit": self._limit, "rates": self._rates, "relic": self._relic}
+            results = {
+                "fit": self._fit,
+                "limit": self._limit,
+                "rates": self._rates,
+                "relic": self._relic,
+                "constraints": self._constraints,
+            }
             values = results[self.what](card)
         except (BkgenError, ValueError, ArithmeticError) as error:
             return Row({}, [_reason(where, str(error))])
@@ -232,6 +239,11 @@ class Scan:
         found = relic(card, shares=False)
         values = {q.name: q.value for q in found.quantities if isinstance(q.value, float | bool)}
         return {name: float(value) for name, value in values.items() if name in (OMEGA_H2, "freezes out")}
+
+    def _constraints(self, card: Card) -> dict[str, float]:
+        """Verdict as 0 or 1, the strongest ratio of prediction to limit, and the ratio to each limit that applies."""
+        quantities = constraints(card).quantities()
+        return {q.name: float(q.value) for q in quantities if not isinstance(q.value, tuple)}
 
     def _likelihoods(self, card: Card, where: str) -> Row:
         """Conditional minima at the card's own strength, or along the axis BR from the SM upwards."""
@@ -355,7 +367,15 @@ def write(result: ScanResult, answer: Mapping[str, Any], path: Path) -> None:
 
 
 def summary(result: ScanResult) -> list[Quantity]:
-    """The best point of a scan of `fit` or `nll`, and its 68% interval on a single axis; else nothing."""
+    """The best point of a scan of `fit` or `nll`, and its 68% interval on a single axis; else nothing.
+
+    Of `constraints` the number of points, and of those that are allowed.
+    """
+    if result.what == "constraints":
+        excluded = result.arrays.get(EXCLUDED, np.array([]))
+        known = np.isfinite(excluded)
+        counts = {"points": int(known.sum()), "allowed points": int((excluded[known] == 0.0).sum())}
+        return [Quantity(name, count, "1", None, "bkgen constraints") for name, count in counts.items()]
     if result.what not in ("fit", "nll"):
         return []
     heights = profile_of(result)

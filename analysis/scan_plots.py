@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike
 from bkgen.card_fields import parameters
 from bkgen.dark_matter import OMEGA_H2
 from bkgen.errors import InputError, MissingExtra
+from bkgen.exclusions import EXCLUDED
 from bkgen.models import registry
 from bkgen.relic_density import PLANCK
 
@@ -148,11 +149,15 @@ def read_scan(path: Path) -> Scan:
 
 
 def figure_of(scan: Scan) -> Figure:
-    """The figure that fits the scan: contours for two axes, otherwise limits, fitted BR, -2 ln L, or relic density.
+    """The figure that fits the scan: constraints, contours or relic density for two axes; limits, fitted BR and so on.
 
     Raises InputError if there is nothing that can be drawn.
     """
     dimensions = len(scan.axes)
+    if dimensions in (1, 2) and EXCLUDED in scan.arrays:
+        from . import constraint_plots
+
+        return constraint_plots.figure_of(scan)
     if dimensions == 2 and scan.get("-2 ln L") is not None:
         return contours(scan)
     if dimensions == 2 and scan.get("relic density") is not None:

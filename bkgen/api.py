@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, relic, solve, generate, run, open.  The command line only calls it."""
+"""The public interface: load_card, rates, relic, constraints, solve, generate, run, open; the command line calls it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .errors import InputError, Problem
 from .results import Quantity
 
 if TYPE_CHECKING:
+    from .exclusions import Constraints
     from .generator import EventBatch, EventStream
     from .inversion import Solution
     from .relic_density import RelicDensity
 
-__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
+__all__ = ["Card", "RunResult", "constraints", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,16 @@ def relic(card: Card) -> RelicDensity:
     return relic(card)
 
 
+def constraints(card: Card) -> Constraints:
+    """The card's point against every experimental limit that applies: `.checks`, `.excluded`, `.verdict`, `.warnings`.
+
+    See `bkgen.exclusions`.
+    """
+    from .exclusions import constraints
+
+    return constraints(card)
+
+
 def generate(card: Card, workers: int | None = None) -> EventStream:
     """The events of a card in memory.
 
@@ -104,7 +115,7 @@ def run(card: Card, workers: int | None = None, force: bool = False, progress: b
     sample = sample_of(card)
     digests = []
     start = time.perf_counter()
-    writer = FORMATS[card.output.format](path or Path(), sample)
+    writer = FORMATS[card.output.format](path or Path(), sample, card.resolved())
     with writer, progress_bar(card.generate.events, "events", show=progress) as advance:
         for batch, digest in sample.stream_chunks(_workers(workers)):
             writer.write(batch)
@@ -116,9 +127,12 @@ def run(card: Card, workers: int | None = None, force: bool = False, progress: b
 
 
 def open(path: str | Path) -> EventBatch:
-    """Read an event file: `.awkward()`, `.numpy()`, `.pandas()`, `.metadata`.  Raises InputError if it is not one."""
+    """Read an event file (ROOT or Parquet): `.awkward()`, `.numpy()`, `.pandas()`, `.metadata`.
+
+    Raises InputError if it is not one.
+    """
     from .generator import EventBatch
-    from .io.root import read
+    from .io.reading import read
 
     columns, metadata = read(Path(path))
     return EventBatch(columns, metadata=metadata)

@@ -39,6 +39,7 @@ from .card_blocks import (
     expand_detector,
     expand_form_factors,
     setting,
+    with_suffix_of,
 )
 from .card_errors import refusal, refusals, translate
 from .card_rules import rule_problems
@@ -141,7 +142,7 @@ class Card(CardBlock):
         output = filled.get("output", {})
         if isinstance(output, Mapping) and output.get("path") is None:
             stem = (info.context or {}).get("stem", "card")
-            filled["output"] = {**output, "path": f"outputs/{stem}.root"}
+            filled["output"] = {**output, "path": with_suffix_of(f"outputs/{stem}.root", str(output.get("format")))}
         return filled
 
     @property
@@ -187,6 +188,10 @@ class Card(CardBlock):
         if self.decay.production is None and self.luminosity is not None:
             message = f"{self.channel} is not produced at the Y(4S), leave luminosity out"
             yield Problem(("luminosity",), message, self.luminosity)
+        transition = self.decay.transition
+        if self.model.uses_form_factors and transition not in self.form_factors.sets():
+            yield Problem(("form_factors", transition), f"required in {self.channel}, see 'bkgen models'")
+            return
         for problem in self.model.check(self.decay, self.physics_inputs):
             own = problem.path[:1] != ("channel",)
             path = ("model", *problem.path) if own else problem.path
@@ -251,13 +256,17 @@ class Card(CardBlock):
         format: str | None = None,
         path: str | Path | None = None,
     ) -> Card:
-        """The card with single settings replaced, checked like a card in a file."""
+        """The card with single settings replaced, checked like a card in a file.
+
+        A path without a format, or a format without a path, changes the other one as well.
+        """
         data = self.resolved()
+        path, format = self.output.moved(None if path is None else str(path), format)
         for block, key, value in (
             ("generate", "events", events),
             ("generate", "seed", seed),
             ("output", "format", format),
-            ("output", "path", None if path is None else str(path)),
+            ("output", "path", path),
         ):
             if value is not None:
                 data[block][key] = value

@@ -25,8 +25,18 @@ BELLE2_ONLY = ("kinematics", "belle2-ita", "belle2-hta")
 
 BEAM_PRESETS: dict[str, tuple[float, float, float]] = {"belle2-crossing": (0.0432, 0.0, 0.2840)}
 TRANSITIONS = ("K", "Kst", "phi")
-SUFFIX = {"root": ".root", "null": ""}
-"""File name ending of each output format."""
+SUFFIXES: dict[str, tuple[str, ...]] = {
+    "root": (".root",),
+    "rntuple": (".root",),
+    "hepmc3": (".hepmc", ".hepmc3", ".hepmc.gz", ".hepmc3.gz"),
+    "lhe": (".lhe", ".lhe.gz"),
+    "parquet": (".parquet",),
+    "null": (),
+}
+"""File name endings of each output format, the usual one first; the first format with an ending is its default."""
+
+RECORDS = ("hepmc3", "lhe")
+"""Formats that record decay trees instead of columns."""
 
 
 def _whole(value: Any) -> Any:
@@ -215,7 +225,9 @@ class Output(CardBlock):
     """The file that is written."""
 
     path: str = setting("file, relative to the working directory")
-    format: Literal["root", "null"] = setting("file format; null writes nothing", default="root")
+    format: Literal["root", "rntuple", "hepmc3", "lhe", "parquet", "null"] = setting(
+        "file format, by default that of the ending of path; null writes nothing", default="root"
+    )
     dtype: Literal["float64", "float32"] = setting("precision of the numbers", default="float64")
     columns: Literal["all", "slim"] = setting("which branches are written", default="all")
 
@@ -226,10 +238,49 @@ class Output(CardBlock):
             raise refusal("must be the name of a file")
         return path
 
+    @model_validator(mode="before")
+    @classmethod
+    def _infer_format(cls, data: Any) -> Any:
+        """The format from the ending of the path, where it is not given."""
+        if not isinstance(data, Mapping) or data.get("format") is not None:
+            return data
+        return {**data, "format": format_of(str(data.get("path")))}
+
+    def moved(self, path: str | None, format: str | None) -> tuple[str | None, str | None]:
+        """Path and format of another output, None where they stay; one alone brings the other with it."""
+        if path is None and format is not None:
+            return with_suffix_of(self.path, format), format
+        suffixes = SUFFIXES[self.format]
+        if path is not None and format is None and suffixes and not path.endswith(suffixes):
+            return path, format_of(path, self.format)
+        return path, format
+
     def problems(self) -> list[Problem]:
-        """A file name that contradicts the format."""
-        suffix = SUFFIX[self.format]
-        if suffix and not self.path.endswith(suffix):
-            message = f"format: {self.format} writes files that end in {suffix}"
-            return [Problem(("output", "path"), message, self.path)]
-        return []
+        """A file name that contradicts the format, and columns that the format does not have."""
+        found = []
+        suffixes = SUFFIXES[self.format]
+        if suffixes and not self.path.endswith(suffixes):
+            message = f"format: {self.format} writes files that end in {' | '.join(suffixes)}"
+            if self.format == "root":  # also the format of an ending that is none
+                others = dict.fromkeys(ending for endings in SUFFIXES.values() for ending in endings)
+                message += f"; known endings: {' | '.join(others)}"
+            found.append(Problem(("output", "path"), message, self.path))
+        if self.format in RECORDS:
+            what = f"format: {self.format} records all four-momenta in double precision, leave it out"
+            for key, plain in (("dtype", "float64"), ("columns", "all")):
+                if (given := getattr(self, key)) != plain:
+                    found.append(Problem(("output", key), what, given))
+        return found
+
+
+def format_of(path: str, otherwise: str = "root") -> str:
+    """The format of the files with the ending of that name."""
+    return next((name for name, suffixes in SUFFIXES.items() if suffixes and path.endswith(suffixes)), otherwise)
+
+
+def with_suffix_of(path: str, format: str) -> str:
+    """The path with the usual ending of a format, in the place of that of another one."""
+    if not SUFFIXES.get(format) or path.endswith(SUFFIXES[format]):
+        return path
+    known = [suffix for suffixes in SUFFIXES.values() for suffix in suffixes if path.endswith(suffix)]
+    return path.removesuffix(max(known, key=len, default="")) + SUFFIXES[format][0]

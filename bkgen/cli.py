@@ -81,7 +81,9 @@ def run(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of threads (default: all cores); same events for any.")
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Output format: root, or null to write nothing.")] = None,
+    format: Annotated[
+        str | None, typer.Option(help="Output format: root, rntuple, hepmc3, lhe, parquet, or null to write nothing.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Output file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:
@@ -196,6 +198,34 @@ def relic(
         )
     else:
         show_quantities(quantities)
+
+
+@app.command()
+def constraints(
+    card: CardPath,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all limits, instead of a table.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also show limits that newer ones supersede.")] = False,
+) -> None:
+    """Compare a card with every experimental limit that applies to it; the last line is the verdict.
+
+    A limit whose number could not be verified is indicative and does not decide.
+
+    Examples: bkgen constraints cards/dark_higgs.yaml, bkgen constraints cards/dark_photon.yaml --json
+    """
+    from . import api
+    from .exclusions import HEADER, table_rows
+    from .results import answer, show_table
+
+    job = api.load_card(card)
+    found = api.constraints(job)
+    warned = [*job.warnings, *found.warnings]
+    show_warnings(warned)
+    if as_json:
+        whole = answer("constraints", job.resolved(), found.quantities(), warned, job.physics_inputs.sha256)
+        print_json(whole | found.to_dict())
+    else:
+        show_table(HEADER, table_rows(found.checks if everything else found.current))
+        print(found.verdict)
 
 
 @app.command()

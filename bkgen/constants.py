@@ -87,6 +87,9 @@ class Constants:
     Vus: float
     f_Kst: float
     f_B: float
+    f_Bs: float
+    m_N: float
+    f_N: float
     f_pm: float
     f_00: float
     N_BB_per_fb: float

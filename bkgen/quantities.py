@@ -142,7 +142,11 @@ def _unseen_probability(
 
     def unseen(q2: Array) -> Array:
         invisible = invisible_fraction(modes, q2) if on_line is None else np.full(len(q2), on_line)
-        return invisible + (1.0 - invisible) * mean_survival(q2, card.decay, inputs, ctau, L_det, sqrt_s, boost)
+        some = invisible < 1.0
+        if np.any(some):
+            survival = mean_survival(q2[some], card.decay, inputs, ctau, L_det, sqrt_s, boost)
+            invisible[some] += (1.0 - invisible[some]) * survival
+        return invisible
 
     return unseen
 

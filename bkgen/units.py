@@ -30,6 +30,7 @@ GEV_M3_TO_CM2_PER_G = GEV_M2_TO_CM2 / (1e3 * JOULE_PER_GEV / C**2)
 GEV3_TO_PER_CM3 = (100.0 * HBARC) ** -3
 """One GeV^3 of number density in cm^-3."""
 M_TO_MM = 1e3
+FB_TO_PB = 1e-3
 S_TO_NS = 1e9
 
 

@@ -22,6 +22,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
     "model_pages",
+    "limit_pages",
     "figure_pages",
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]

@@ -30,6 +30,7 @@ DARK_HIGGS: dict[str, Any] = {
     "channel": "B+ -> K+",
 }
 SM: dict[str, Any] = {"schema": 1, "model": {"name": "sm"}, "channel": "B+ -> K+"}
+FORMATS = "root | rntuple | hepmc3 | lhe | parquet | null"
 KST_TOY: dict[str, Any] = {"schema": 1, "model": {"name": "kst_toy"}, "channel": "B0 -> K*0"}
 
 GOOD = """\
@@ -205,7 +206,7 @@ def test_override() -> None:
     assert [str(problem) for problem in caught.value.problems] == [
         "command line: generate.events = 1.5: must be a whole number >= 1 and <= 1e+12",
         "command line: generate.seed = -1: must be a whole number >= 0 and <= 9.22337203685e+18",
-        "command line: output.format = hepmc: must be root | null",
+        f"command line: output.format = hepmc: must be {FORMATS} (did you mean hepmc3?)",
     ]
 
 
@@ -251,7 +252,7 @@ frame: Y4
         "12: generate.sed = 2: unknown key (did you mean seed?)",
         "13: beam.boost = [0, 1]: must be a list of 3 values",
         f"14: detector = belle2: must be {PRESETS} or a block with name (did you mean belle2-ita?)",
-        "15: output.format = rot: must be root | null (did you mean root?)",
+        f"15: output.format = rot: must be {FORMATS} (did you mean root?)",
         "16: frame = Y4: must be lab | Y4S | B (did you mean Y4S?)",
     ]
     assert len(found) == 18
@@ -312,7 +313,19 @@ def test_links_are_checked_although_the_model_is_broken() -> None:
             {"detector": {"name": "belle2-hta", "efficiency": "x.csv"}},
             "detector.efficiency = x.csv: belle2-hta has its own efficiency",
         ),
-        ({"output": {"path": "out.lhe"}}, "output.path = out.lhe: format: root writes files that end in"),
+        (
+            {"output": {"path": "out.txt"}},
+            "output.path = out.txt: format: root writes files that end in .root; known endings",
+        ),
+        (
+            {"output": {"path": "out.root", "format": "lhe"}},
+            "output.path = out.root: format: lhe writes files that end in .lhe | .lhe.gz",
+        ),
+        (
+            {"output": {"path": "out.lhe", "dtype": "float32"}},
+            "output.dtype = float32: format: lhe records all four-momenta in double precision, leave it out",
+        ),
+        ({"output": {"path": "out.hepmc", "columns": "slim"}}, "output.columns = slim: format: hepmc3 records all"),
         ({"output": {"path": " "}}, 'output.path = "": must be the name of a file'),
         ({"output": {"path": "a/"}}, "output.path = a/: must be the name of a file"),
         ({"form_factors": {"K": "ABC"}}, "form_factors.K = ABC: unknown form-factor set for K, available: "),
@@ -422,3 +435,48 @@ def test_json_schema_names_models_channels_and_keys() -> None:
     for reference in mapping.values():
         assert reference.removeprefix("#/$defs/") in schema["$defs"]
     assert schema["required"] == ["schema", "model", "channel"]
+
+
+def test_form_factors_of_the_channel_are_required() -> None:
+    card = {"schema": 1, "model": {"name": "sm"}, "channel": "B+ -> K+", "form_factors": {"K": None}}
+    with pytest.raises(InputError, match=r"form_factors\.K: required in B\+ -> K\+"):
+        card_from_dict(card)
+    card_from_dict({**card, "channel": "B0 -> K*0"})
+
+
+# --- output format
+
+
+@pytest.mark.parametrize(
+    ("output", "path", "format"),
+    [
+        ({}, "outputs/card.root", "root"),
+        ({"format": "rntuple"}, "outputs/card.root", "rntuple"),
+        ({"format": "hepmc3"}, "outputs/card.hepmc", "hepmc3"),
+        ({"format": "null"}, "outputs/card.root", "null"),
+        ({"path": "a.hepmc3"}, "a.hepmc3", "hepmc3"),
+        ({"path": "a.hepmc.gz"}, "a.hepmc.gz", "hepmc3"),
+        ({"path": "a.lhe.gz", "format": None}, "a.lhe.gz", "lhe"),
+        ({"path": "a.parquet"}, "a.parquet", "parquet"),
+    ],
+)
+def test_format_and_ending(output: dict[str, Any], path: str, format: str) -> None:
+    """One follows from the other where only one is given."""
+    found = card_from_dict(SM | {"output": output}).output
+    assert (found.path, found.format) == (path, format)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "format"),
+    [
+        ({"format": "lhe"}, "x.lhe", "lhe"),
+        ({"format": "rntuple"}, "x.root", "rntuple"),
+        ({"path": "y.parquet"}, "y.parquet", "parquet"),
+        ({"path": "y.root"}, "y.root", "root"),
+        ({"path": "y.root", "format": "rntuple"}, "y.root", "rntuple"),
+    ],
+)
+def test_override_of_format_or_path(changes: dict[str, str], path: str, format: str) -> None:
+    """On the command line as well."""
+    found = card_from_dict(SM | {"output": {"path": "x.hepmc.gz"}}).override(**changes).output
+    assert (found.path, found.format) == (path, format)

@@ -24,6 +24,7 @@ from bkgen.results import Quantity
 
 CARDS = Path(__file__).parent.parent / "cards"
 GOOD = "schema: 1\nmodel: {name: sm}\nchannel: B+ -> K+\n"
+FORMATS = "root | rntuple | hepmc3 | lhe | parquet | null"
 BAD_CARDS = {
     "unknown key": GOOD + "luminosty: 3\n",
     "out of range": GOOD + "luminosity: -1\n",
@@ -109,7 +110,7 @@ def test_bad_options_of_run_give_every_problem(card: Path, fake_run: list[dict[s
     assert answer.err.splitlines() == [
         "command line: generate.events = 1.5: must be a whole number >= 1 and <= 1e+12",
         "command line: generate.seed = x: must be a whole number >= 0 and <= 9.22337203685e+18",
-        "command line: output.format = rot: must be root | null (did you mean root?)",
+        f"command line: output.format = rot: must be {FORMATS} (did you mean root?)",
     ]
     assert not fake_run
 

@@ -79,6 +79,10 @@ def test_every_block_runs(tmp_path: Path) -> None:
     assert difference < 0.01
     assert branching == pytest.approx(here.branching, rel=1e-12)
 
+    # flat decays with weights: the branching fraction of the Standard Model, to the statistical error of 0.3%
+    (weighted,) = numbers(output("genfromtxt"))
+    assert weighted == pytest.approx(points.point(load_card(ROOT / "cards" / "sm.yaml")).branching, rel=0.01)
+
 
 def test_only_zfit_is_not_run() -> None:
     """Its block is the one that is marked otherwise; all others are Python or shell."""

@@ -117,6 +117,8 @@ def test_report_of_a_card(of_card: Path) -> None:
         "interval_68",
         "0.996363",
         "BR(obs)",
+        "excluded by neff_planck, belle_kst0_sl",
+        "arXiv:2301.10731",
         __version__,
         "arXiv:2401.10112",
         "2207.12468",
@@ -125,7 +127,7 @@ def test_report_of_a_card(of_card: Path) -> None:
     card = api.load_card(CARDS / "dark_higgs.yaml")
     assert card.physics_inputs.sha256 in page.text
     assert "622c5eafb314b9264d9a5acd63136f413d21c36600db45b9d4c53decbd25ce43" in page.text
-    titles = [title for _, title, _ in report.SECTIONS if title != "Events"]
+    titles = [title for _, title, _ in report.SECTIONS if title not in ("Events", "Relic density")]
     assert all(f">{title}</h2>" in of_card.read_text(encoding="utf-8") for title in titles)
     assert of_card.stat().st_size < 4_000_000
 
@@ -276,3 +278,12 @@ def test_a_hostile_card_in_a_browser(tmp_path: Path) -> None:
         assert browser.value("document.querySelectorAll('script, img, svg').length") == 0
         assert HOSTILE.rstrip("\n") in browser.value("document.querySelector('pre').textContent")
         assert browser.messages == []
+
+
+def test_relic_density_of_a_report(tmp_path: Path) -> None:
+    """Shares and picture; a model without prediction has no section, a point without it says why."""
+    page, warned = tmp_path / "page.html", report.write(CARDS / "alp_freeze_in.yaml", tmp_path / "page.html")
+    text = Page(page.read_text(encoding="utf-8")).text
+    assert "Omega h2" in text
+    assert "late fraction" in text
+    assert not any("relic" in line for line in warned)

@@ -22,6 +22,7 @@ from bkgen_analysis.scan import Axis, Scan, read_axis
 from bkgen.api import load_card
 from bkgen.card import Card
 from bkgen.errors import InputError, MissingExtra
+from bkgen.exclusions import constraints
 
 CARDS = Path(__file__).parent.parent / "cards"
 CARD = CARDS / "dark_higgs.yaml"
@@ -111,6 +112,22 @@ def test_limit_is_that_of_the_card(card: Card) -> None:
     assert result.arrays["obs"][0] == expected.obs
     assert result.arrays["exp[-2]"][0] == expected.exp[0]
     assert result.arrays["BR(exp[1])"][0] == pytest.approx(expected.exp[3] * here.branching)
+
+
+def test_constraints_along_a_lifetime(alp: Card) -> None:
+    """Verdicts and ratios are those of the points; a limit that does not apply has no value."""
+    axis = grid("f_a=5e7,1e8,2e8")
+    result = scan.run(Scan(alp, axis, "constraints"))
+    points = [constraints(alp.with_model(f_a=value)) for value in axis[0].values]
+    assert result.arrays["excluded"].tolist() == [float(point.excluded) for point in points] == [1.0, 1.0, 0.0]
+    strongest = [point.strongest.ratio for point in points if point.strongest is not None]
+    assert result.arrays["strongest ratio"].tolist() == strongest
+    assert {quantity.name: quantity.value for quantity in scan.summary(result)} == {"points": 3, "allowed points": 1}
+    assert result.warnings == []
+    visible = alp.with_model(C_q=0.1, C_G_UV=0.0, C_l=1.0, C_chi=0.0, m_chi=None)
+    curves = scan.run(Scan(visible, grid("f_a=1e4,1e6"), "constraints")).arrays
+    assert "ratio(lhcb_kmumu)" in curves
+    assert np.isfinite(curves["ratio(lhcb_kmumu)"]).tolist() in ([True, False], [False, True])
 
 
 def test_rates_over_two_parameters(card: Card) -> None:

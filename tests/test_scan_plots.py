@@ -114,6 +114,28 @@ def test_answers_of_scan_are_drawn(what: str, words: set[str], tmp_path: Path) -
     assert words <= set(labels(figure_of(scan)))
 
 
+def test_constraints_are_drawn(tmp_path: Path) -> None:
+    """One axis: ratios, and the excluded range; two axes: lines where predictions reach the limits."""
+    path = tmp_path / "scan.json"
+    words = ("scan", CARDS / "dark_higgs.yaml", "--what", "constraints", "-o", path, "--force")
+    assert runner(*words, "--axis", "sin_theta=1e-3,1e-2").exit_code == 0
+    figure = figure_of(read_scan(path))
+    assert {"excluded", "Delta N_eff: Planck 2018 with BAO", "BR(h -> inv): ATLAS"} <= set(labels(figure))
+    assert not any("ATLAS conference note" in label for label in labels(figure))  # superseded
+    assert figure.axes[0].get_yscale() == "log"
+    assert runner(*words, "--axis", "sin_theta=1e-3,5e-3,1e-2", "--axis", "Zp.m_Zp=0.01,0.02,0.03").exit_code == 0
+    figure = figure_of(read_scan(path))
+    lines = {"BR(h -> inv): ATLAS", "Delta N_eff: Planck 2018 with BAO", "BR(B0 -> K*0 inv): Belle semileptonic tag"}
+    assert lines <= set(labels(figure))
+
+
+def test_constraints_that_cannot_be_drawn() -> None:
+    with pytest.raises(InputError, match="no point"):
+        figure_of(scan_of({"m_H1": MASSES}, {"excluded": [None] * 4}))
+    with pytest.raises(InputError, match="two axes of at least two"):
+        figure_of(scan_of({"m_H1": MASSES, "sin_theta": [1e-3]}, {"excluded": [[0.0]] * 4}))
+
+
 def test_a_negative_strength_counts_as_no_signal() -> None:
     """In a scan of fits -2 ln L is that of physical strengths."""
     arrays = {"twice_nll": [1.0, 2.0], "twice_nll_null": [5.0, 5.0], "mu": [1.0, -1.0]}
@@ -280,7 +302,7 @@ def test_relic_density_of_a_scan() -> None:
 )
 def test_yields(card: str, shown: set[str], tmp_path: Path) -> None:
     """The answer of `bkgen relic --json` makes a figure; dark matter ends at today's yield."""
-    answer = runner("relic", CARDS / f"{card}.yaml", "--json").stdout
+    answer = CliRunner().invoke(cli.app, ["relic", str(CARDS / f"{card}.yaml"), "--json"]).stdout
     path = tmp_path / "relic.json"
     path.write_text(answer)
     figure = true_spectra.figure_of_sources([path], normalised=False)

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from ..generator import EventBatch, Sample
@@ -28,17 +28,51 @@ class Writer(Protocol):
         """Complete the output; without this call nothing is left behind."""
 
 
-def _root(path: Path, sample: Sample) -> Writer:
+def _root(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .root import RootWriter
 
     return RootWriter(path, sample)
 
 
-def _null(path: Path, sample: Sample) -> Writer:
+def _rntuple(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
+    from .root import RNTupleWriter
+
+    return RNTupleWriter(path, sample)
+
+
+def _parquet(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
+    from .parquet import ParquetWriter
+
+    return ParquetWriter(path, sample)
+
+
+def _hepmc3(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
+    from .hepmc3 import HepMC3Writer
+
+    return HepMC3Writer(path, sample, card)
+
+
+def _lhe(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
+    from .lhe import LHEWriter
+
+    return LHEWriter(path, sample, card)
+
+
+def _null(path: Path, sample: Sample, card: Mapping[str, Any]) -> Writer:
     from .null import NullWriter
 
     return NullWriter()
 
 
-FORMATS: dict[str, Callable[[Path, Sample], Writer]] = {"root": _root, "null": _null}
-"""Writers by the name used in a card."""
+FORMATS: dict[str, Callable[[Path, Sample, Mapping[str, Any]], Writer]] = {
+    "root": _root,
+    "rntuple": _rntuple,
+    "hepmc3": _hepmc3,
+    "lhe": _lhe,
+    "parquet": _parquet,
+    "null": _null,
+}
+"""Writers by the name used in a card, for a file, a sample and its resolved card."""
+
+EVENT_FILES = (".root", ".parquet", ".hepmc", ".hepmc3", ".lhe", ".gz")
+"""Endings of event files: tables, which `bkgen.open` reads, and decay trees, for which it names a reader."""

@@ -59,7 +59,7 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         channel.prefix: {"pdg": channel.hadron_pdg, "mass": channel.m_H(constants)},
         "X": {
             "name": job.model.mediator,
-            "pdg": sample.widths.pdg if sample.widths is not None else 0,
+            "pdg": sample.widths.pdg if sample.widths is not None else job.model.mediator_pdg,
             "ctau_m": sample.ctau if sample.ctau < float("inf") else None,
         },
     }
@@ -95,6 +95,12 @@ def describe(sample: Sample, card: Mapping[str, Any], digests: list[bytes]) -> d
         "notes": NOTES,
         "written": {"time": datetime.now(UTC).isoformat(timespec="seconds"), "host": platform.node()},
     }
+
+
+def header(sample: Sample, card: Mapping[str, Any]) -> dict[str, Any]:
+    """The metadata that is known before the events are, for formats that begin with it: without digests of columns."""
+    later = ("chunks", "content_sha256", "branches")
+    return {key: value for key, value in describe(sample, card, []).items() if key not in later}
 
 
 def _mode(index: int, mode: DecayMode, mean: float) -> dict[str, Any]:

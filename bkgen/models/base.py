@@ -13,6 +13,7 @@ from ..channels import Channel
 from ..dark_matter import DarkMatter, DecayMode, Widths
 from ..errors import Problem
 from ..formfactors import Inputs
+from ..observables import Observable
 from ..results import Quantity
 from ..spectrum import Array, Spectrum
 
@@ -61,10 +62,18 @@ class Model(Block, ABC):
     mediator: ClassVar[str] = "inv"
     """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
 
+    mediator_pdg: ClassVar[int] = 0
+    """PDG code of an X that is a particle but has no `widths`, 0 if it has none."""
+
     @property
     def uses_form_factors(self) -> bool:
         """Whether rates depend on form factors and have their uncertainties."""
         return True
+
+    @property
+    def contains_sm(self) -> bool:
+        """Whether the rate includes that of the Standard Model, B -> K(*) nu nubar; else it comes on top of it."""
+        return False
 
     @abstractmethod
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
@@ -106,6 +115,13 @@ class Model(Block, ABC):
     def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
         """Further named results of this point that do not depend on form factors; `rates` shows them last."""
         return ()
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """What experiments or cosmology bound, beside `spectrum`, `widths`, `derived` and `dark_matter`.
+
+        `bkgen constraints` compares it with the limits of that name, see the documentation of limits.
+        """
+        yield from ()
 
     def warnings(self, channel: Channel, inputs: Inputs) -> Iterator[str]:
         """One line for each approximation that is used outside its range."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from .. import higgs_sector, self_energies, widths
+from .. import dark_observables, direct_detection, higgs_sector, self_energies, widths
 from ..annihilation.higgs_exchange import Higgses
 from ..candidates import ChargedScalar, DarkSector, GaugeBoson, singlet
 from ..channels import CHANNELS, Channel, channel
@@ -17,6 +17,7 @@ from ..dark_matter import DarkMatter, DecayMode, Fraction, Polar, Widths
 from ..errors import InputError, Problem
 from ..formfactors import Inputs
 from ..loops import delta_a_mu, kinetic_mixing
+from ..observables import Observable
 from ..results import Quantity
 from ..self_energies import Pair, inverse_propagator, pole_below_threshold, tachyon
 from ..spectrum import Array, Line, Spectrum, isotropic, longitudinal
@@ -410,6 +411,24 @@ class DarkHiggs(Model):
         """Kaon decays, the Z', the scalar potential and invisible decays of the Higgs boson."""
         values = (*self._kaon_decays(inputs), *self._Zp_numbers(inputs), *self._higgs_numbers(inputs))
         return tuple(Quantity(name, value, unit, None, self.describe_name()) for name, value, unit in values)
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """Tridents and N_eff of the Z', scattering of the dark particles off nucleons."""
+        if self.Zp is not None:
+            yield from dark_observables.muon_tau_boson(self.Zp_widths(inputs), self.Zp.g_X, inputs.constants)
+        portal = (self.m_H1, self.sin_theta, inputs.constants)
+        scatter = dark_observables.portal_scattering
+        if self.X is not None and self.vev is not None:
+            a = self.X.lambda_PhiX * self.vev
+            yield scatter("X", self.X.m_X, direct_detection.higgs_exchange_scalar(a, self.X.m_X, *portal))
+        if self.S is not None:
+            a = 2.0 * self.S.mu_S
+            yield scatter("S", self.S.m_S, direct_detection.higgs_exchange_scalar(a, self.S.m_S, *portal))
+        fermion = direct_detection.higgs_exchange_fermion
+        if self.chi is not None:
+            yield scatter("chi", self.chi.m_chi, fermion(self.chi.y_chi, self.chi.m_chi, *portal))
+        if self.N is not None:
+            yield scatter("N", self.N.m_N, fermion(self.N.y_N, self.N.m_N, *portal))
 
     def _kaon_decays(self, inputs: Inputs) -> Iterator[Named]:
         """K -> pi H1 with a form factor of 1, where it is open."""

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from .. import dark_observables, direct_detection, widths
 from .. import dark_photon_couplings as couplings
-from .. import widths
 from ..annihilation.dark_photon import psipsi_to_phiphi
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
@@ -18,6 +18,7 @@ from ..dark_photon_couplings import RRatio
 from ..errors import InputError, Problem
 from ..formfactors import Inputs
 from ..kinematics import FloatArray
+from ..observables import Observable
 from ..pair import FermionCouplings, fermion_pair
 from ..results import Quantity
 from ..spectrum import Array, Spectrum, integrated, isotropic, longitudinal, transverse
@@ -72,6 +73,12 @@ class DarkPhoton(Model):
         default=None,
     )
     trilinear: bool = parameter("relic density: phi in the s channel too, which the paper omits", default=False)
+    sin_theta: float | None = parameter(
+        "mixing of phi with the Higgs boson, needs m_phi; for limits on phi and psi, not used in B decays",
+        gt=0,
+        lt=1,
+        default=None,
+    )
     lineshape: Literal["narrow", "BW", "BWrun"] = parameter(
         "narrow: a line in q2; BW, BWrun: psi psi through a resonance of fixed or running width",
         unit="",
@@ -118,6 +125,7 @@ class DarkPhoton(Model):
         yield from super().check(channel, inputs)
         problems = [
             *self._check_couplings(inputs),
+            *self._check_dark_higgs(),
             *self._check_masses(channel, inputs),
             *self._check_R(channel, inputs),
         ]
@@ -151,6 +159,10 @@ class DarkPhoton(Model):
                 "or LO-Z0 (pure kinetic mixing, indicative)",
                 self.kappa_bs or "C0",
             )
+
+    def _check_dark_higgs(self) -> Iterator[Problem]:
+        if self.sin_theta is not None and self.m_phi is None:
+            yield Problem(("sin_theta",), "is the mixing of phi: give m_phi too", self.sin_theta)
 
     def _check_masses(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         limit = channel.m_B(inputs.constants) - channel.m_H(inputs.constants)
@@ -384,6 +396,18 @@ class DarkPhoton(Model):
             4.0 * max(m_phi, self.m_psi) ** 2,
         )
         return FreezeOut("psi", self.m_psi, 2.0, True, (to_phiphi,))
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """Scattering of psi off xenon, electrons, nucleons and itself; lifetime of phi."""
+        c = inputs.constants
+        eps_Z = self.mixing(inputs)
+        yield from dark_observables.axial_scattering(self.alpha_X, self.m_psi, self.m_X, self.eps, eps_Z, c)
+        yield dark_observables.self_scattering(self.alpha_X, self.m_psi, self.m_X, self.m_phi)
+        if self.m_phi is not None and self.sin_theta is not None:
+            y = 2.0 * math.sqrt(4.0 * math.pi * self.alpha_X) * self.m_psi / self.m_X
+            sigma = direct_detection.higgs_exchange_fermion(y, self.m_psi, self.m_phi, self.sin_theta, c)
+            yield dark_observables.portal_scattering("psi", self.m_psi, sigma)
+            yield from dark_observables.light_dark_higgs(self.m_phi, self.sin_theta, c)
 
     def derived(self, inputs: Inputs) -> tuple[Quantity, ...]:
         """The mixing with the Z and the coupling to b -> s."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from .. import bs_to_invisible
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
 from ..dark_matter import DecayMode
 from ..formfactors import Inputs
+from ..observables import Observable
 from ..pair import FermionCouplings, fermion_pair
 from ..spectrum import Array
 from .base import Complex, PairModel, as_complex, parameter
@@ -63,6 +66,13 @@ class FermionDarkMatter(PairModel):
     def vanishing(self) -> frozenset[str]:
         """V, T and T5 of a Majorana chi."""
         return frozenset({"gV", "gT", "gT5", "hAV"}) if self.majorana else frozenset()
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """Bs -> chi chibar."""
+        c = inputs.constants
+        hPS, hPP, hAA = (as_complex(value) for value in (self.hPS, self.hPP, self.hAA))
+        width = bs_to_invisible.to_fermions(self.m_chi, hPS, hPP, hAA, self.majorana, c)
+        return bs_to_invisible.observable(width, c)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
         """Angular coefficients of the pair; d1 is chi."""

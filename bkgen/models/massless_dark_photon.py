@@ -28,7 +28,7 @@ from ..spectrum import Array, Line, Spectrum, transverse
 from ..units import width_from_lifetime
 from .base import Model, parameter
 
-_Q = 52  # PDG code of spin-1/2 dark matter
+_Q, _GAMMA_D = 52, 55  # PDG codes of spin-1/2 dark matter and of a spin-1 mediator
 _SMALLEST_MASS = 1e-4  # GeV, the table of a spectrum resolves 1/q2 down to q2 of this order squared
 _OFF_THRESHOLD = 1.0 + 1e-12  # |F_2| and the Sommerfeld factor grow like 1/beta
 
@@ -42,6 +42,7 @@ class MasslessDarkPhoton(Model):
     """
 
     channels: ClassVar[tuple[str, ...]] = tuple(CHANNELS)
+    mediator_pdg: ClassVar[int] = _GAMMA_D
 
     name: Literal["massless_dark_photon"]
     Lambda: float = parameter("scale of the dipole operator", unit="GeV", gt=0)

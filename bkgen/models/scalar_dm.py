@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from .. import bs_to_invisible
 from ..annihilation.scalar_dm import phiphi_to_sb
 from ..boson_pair import VANISH_FOR_REAL, ScalarCouplings, scalar_pair
 from ..channels import CHANNELS, Channel
 from ..currents import hadron
 from ..dark_matter import AnnihilationChannel, DarkMatter, DecayMode, FreezeOut
 from ..formfactors import Inputs
+from ..observables import Observable
 from ..spectrum import Array
 from .base import Complex, PairModel, as_complex, parameter
 
@@ -52,6 +55,11 @@ class ScalarDarkMatter(PairModel):
     def vanishing(self) -> frozenset[str]:
         """Operators that a real phi does not have."""
         return VANISH_FOR_REAL[ScalarCouplings] if self.real else frozenset()
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """Bs -> phi phi*."""
+        c = inputs.constants
+        return bs_to_invisible.observable(bs_to_invisible.to_scalars(self.m_phi, as_complex(self.gP), self.real, c), c)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
         """Angular coefficients of the pair; d1 is the particle, d2 the antiparticle."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from .. import widths
+from .. import bs_to_invisible, dark_observables, direct_detection, widths
 from ..annihilation.higgs_exchange import SM_thresholds, SM_width, singlet_to_SM
 from ..boson_pair import ScalarCouplings, scalar_pair
 from ..channels import CHANNELS, Channel
@@ -14,6 +15,7 @@ from ..currents import hadron
 from ..dark_matter import AnnihilationChannel, DarkMatter, DecayMode, FreezeOut
 from ..formfactors import Inputs
 from ..loops import C_DM_over_C_nu
+from ..observables import Observable
 from ..results import Quantity
 from ..spectrum import Array
 from .base import PairModel, parameter
@@ -63,6 +65,18 @@ class SingletScalar(PairModel):
             Quantity("BR(h -> S S)", width / (c.Gamma_h + width), "1", None, source),
             Quantity("C_DM/C_nu", C_DM_over_C_nu(self.lambda_S, c), "1", None, source),
         )
+
+    def observables(self, inputs: Inputs) -> Iterator[Observable]:
+        """Invisible decays of Higgs boson and Bs, scattering off nucleons."""
+        c = inputs.constants
+        width = widths.H1_to_SS(c.m_h, self.m_S, self.lambda_S * c.v_EW, cos_theta=1.0)
+        invisible = (width + c.BR_h_4nu * c.Gamma_h) / (width + c.Gamma_h)
+        yield Observable("BR(h -> inv)", invisible, source="h -> S S and 4 nu")
+        gP = complex(np.ravel(self.couplings(np.array([c.m_Bs**2]), inputs).gP)[0])
+        yield from bs_to_invisible.observable(bs_to_invisible.to_scalars(self.m_S, gP, True, c), c)
+        if self.m_S > 0.0:
+            sigma = direct_detection.higgs_exchange_singlet(self.lambda_S, self.m_S, c)
+            yield dark_observables.portal_scattering("S", self.m_S, sigma)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
         """Angular coefficients of the pair of identical scalars."""

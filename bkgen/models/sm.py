@@ -37,6 +37,11 @@ class StandardModel(Model):
     )
 
     @property
+    def contains_sm(self) -> bool:
+        """Searches count the long-distance part as background, the short-distance part is measured beside it."""
+        return self.component == "short_distance"
+
+    @property
     def uses_form_factors(self) -> bool:
         """The long-distance part needs decay constants only."""
         return self.component == "short_distance"

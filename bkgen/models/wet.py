@@ -31,6 +31,11 @@ class WET(Model):
     C_SR: Complex = parameter("right-handed scalar", default=0.0)
     C_TL: Complex = parameter("left-handed tensor", default=0.0)
 
+    @property
+    def contains_sm(self) -> bool:
+        """The coefficients are totals."""
+        return True
+
     def spectrum(self, channel: Channel, inputs: Inputs) -> Spectrum:
         """Spectrum in q2 with all angles."""
         C_VL = complex(inputs.constants.C_SM_nu) if self.C_VL is None else as_complex(self.C_VL)

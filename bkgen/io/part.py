@@ -1,0 +1,75 @@
+"""What the writers of all file formats share: an unfinished file has another name and never stays behind."""
+
+from __future__ import annotations
+
+import gzip
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from ..generator import EventBatch, Sample
+
+_GZIP_LEVEL = 1  # a higher one costs more time than the writer and saves little
+
+
+def open_binary(part: Path, path: Path) -> IO[bytes]:
+    """The unfinished file, compressed if the name of the finished one ends in .gz."""
+    if path.suffix == ".gz":
+        # a fixed time, so that the same events are the same bytes
+        return gzip.GzipFile(part, "wb", compresslevel=_GZIP_LEVEL, mtime=0)  # type: ignore[return-value]
+    return part.open("wb")
+
+
+class FileWriter(ABC):
+    """Writes to PATH.part, which becomes PATH when `finish` has been called and is removed otherwise."""
+
+    def __init__(self, path: Path, sample: Sample) -> None:
+        self.path = path
+        self._part = path.with_name(path.name + ".part")
+        self._sample = sample
+        self._finished = False
+
+    @abstractmethod
+    def _open(self, part: Path) -> None:
+        """Begin the file."""
+
+    @abstractmethod
+    def write(self, batch: EventBatch) -> None:
+        """Append a chunk."""
+
+    @abstractmethod
+    def _complete(self, metadata: dict[str, Any]) -> None:
+        """Write what comes last and close the file."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of an unfinished file, however far it got."""
+
+    def __enter__(self) -> Self:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(self._part)
+        except BaseException:
+            self._discard()
+            raise
+        return self
+
+    def finish(self, metadata: dict[str, Any]) -> None:
+        """Add the metadata and give the file its name."""
+        self._complete(metadata)
+        self._part.replace(self.path)
+        self._finished = True
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._finished:
+            self._discard()
+
+    def _discard(self) -> None:
+        """Remove the unfinished file, even if it cannot be closed any more."""
+        try:
+            self._close()
+        finally:
+            self._part.unlink(missing_ok=True)
