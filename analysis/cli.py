@@ -441,7 +441,7 @@ def figures(
 ) -> None:
     """Draw the figures of the papers and talks with our numbers: NAME.png, NAME.pdf and the caption, NAME.txt.
 
-    A caption says what agrees with the source and what differs.  All figures take about a minute.
+    A caption says what agrees with the source and what differs.  All figures take one to two minutes.
 
     Examples: bkgen figures --list, bkgen figures calibbi-2 gabrielli-3 -o outputs/papers, bkgen figures --force
     """

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 from bkgen_analysis import figures
-from bkgen_analysis.figures import calibbi, dark_higgs, gabrielli
+from bkgen_analysis.figures import calibbi, dark_higgs, gabrielli, lmu_ltau
 from bkgen_analysis.figures.drawing import Drawing, captions, crossings
 from bkgen_analysis.figures.quoted import quoted, two_body_fit
 from bkgen_analysis.figures.roots import root_near
@@ -172,6 +172,29 @@ def test_two_body_fit_is_that_of_the_likelihood() -> None:
     assert 8.4e-6 < numbers["BR_two"] < 8.9e-6
     assert numbers["z_sm"] == pytest.approx(2.7, abs=0.1)
     assert numbers["z_two"] > numbers["z_vector"] > numbers["z_scalar"]
+
+
+def test_mixing_of_the_fits() -> None:
+    """sin_theta of BR = 5.1e-6, 9.2e-6, 1.8e-5 at 2 GeV, and the invisible decays of the Higgs boson."""
+    numbers = drawn("talks-mixing").numbers
+    found = [numbers[name] for name in ("both", "likelihood", "excess")]
+    assert found == pytest.approx([3.04e-3, 4.09e-3, 5.72e-3], rel=2e-3)
+    assert numbers["Higgs"] == pytest.approx(6.4e-3, rel=0.01)  # 10.7%
+    assert dark_higgs.invisible_higgs_mixing(0.13, 2.0, dark_higgs.BENCHMARK) == pytest.approx(7.17e-3, rel=2e-3)
+    assert numbers["low"] < numbers["fit"] < numbers["high"]
+    kaons = dark_higgs.mixing(np.array([0.2, 0.13]))
+    assert np.all(np.isfinite(kaons.KOTO))
+    assert np.isfinite(kaons.NA62).tolist() == [True, False]  # the gap at the mass of the pi0
+
+
+def test_gauge_boson_of_lmu_ltau() -> None:
+    """Tridents, g - 2 and N_eff at 11.5 MeV, and the largest g_X beside the excess."""
+    numbers = drawn("talks-lmu-ltau").numbers
+    assert numbers["tridents"] == pytest.approx(8.9624e-4, rel=5e-3)
+    assert numbers["neutrinos"] == pytest.approx(0.473, abs=0.002)
+    assert numbers["neutrinos_weak"] == pytest.approx(0.354, abs=0.002)
+    assert lmu_ltau.g_X_of_a_mu(np.array([0.0115]), 2.40e-9)[0] == pytest.approx(5e-4, rel=2e-3)
+    assert numbers["g_likelihood"] < numbers["g_global"] < 1.57e-4  # 1.17e-4 and 1.57e-4 for BR(h -> inv) < 13%
 
 
 # --- helpers and data

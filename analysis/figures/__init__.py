@@ -1,23 +1,30 @@
 """The figures of the papers and talks that bkgen follows, with our numbers: `bkgen figures`.
 
-A figure is a function in `calibbi`, `gabrielli`, `dark_higgs` or `shapes`, its text is in `data/figures/captions.toml`.
+A figure is a function in `calibbi`, `gabrielli`, `dark_higgs`, `shapes` or `lmu_ltau`, its text is in
+`data/figures/captions.toml`.
 """
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
-from bkgen.errors import InputError, suggestion
+from bkgen.errors import InputError, MissingExtra, suggestion
 
 from ..style import DPI, refuse_existing, save, targets, write_whole
-from . import calibbi, dark_higgs, gabrielli, shapes
-from .drawing import SeedFigure
+
+try:
+    from . import calibbi, dark_higgs, gabrielli, lmu_ltau, shapes
+    from .drawing import SeedFigure
+except ImportError as error:
+    raise MissingExtra("analysis", "matplotlib") from error
 
 FIGURES: dict[str, SeedFigure] = {
-    figure.name: figure for figure in (*calibbi.FIGURES, *gabrielli.FIGURES, *dark_higgs.FIGURES, *shapes.FIGURES)
+    figure.name: figure
+    for figure in (*calibbi.FIGURES, *gabrielli.FIGURES, *dark_higgs.FIGURES, *shapes.FIGURES, *lmu_ltau.FIGURES)
 }
 """Every figure by name, in the order of the papers and talks."""
 
@@ -60,9 +67,13 @@ def write(
         caption = text(figure, figure.caption(drawing))
         *pictures, words = _paths(folder, figure.name)
         save(drawing.figure, folder / figure.name, dpi)
-        write_whole(words, lambda file, caption=caption: file.write(caption.encode()))
+        write_whole(words, partial(_put, caption.encode()))
         advance(1)
         yield Written((*pictures, words), caption)
+
+
+def _put(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
 
 
 def text(figure: SeedFigure, caption: str) -> str:

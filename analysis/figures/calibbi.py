@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bkgen import api
 from bkgen.card import Card
@@ -24,8 +25,8 @@ from bkgen.widths import X_to_psipsi
 from ..recast import recast
 from ..responses import Array
 from ..style import BLACK, BLUE, CURVES, GREEN, ORANGE, PURPLE, SKY, VERMILLION, plain_style, provenance
-from .drawing import GREY, LEGEND, PAPER, Drawing, Figure, SeedFigure, area, band, crossings, line, made_from, region
-from .quoted import quoted
+from .drawing import GREY, LEGEND, PAPER, Drawing, SeedFigure, area, band, crossings, line, made_from, region
+from .quoted import number, quoted
 from .roots import relic_coupling
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ def _relic_plane(points: int) -> Drawing:
     """Fig. 2: m_chi of the observed density in the plane of the couplings."""
     C_q = np.geomspace(1e-9, 1e-7, points)
     yields = relic_yields(C_q)
-    warm, edge = quoted("calibbi_warm"), _heaviest(2.0)
+    warm, edge = number("lyman_alpha"), _heaviest(2.0)
     low, high = 1e-13, 1e-4
     bounds = [
         coupling_of_rate(br) for br in (*quoted("two_body_2_sigma").interval, *quoted("two_body_1_sigma").interval)
@@ -219,8 +220,8 @@ def _relic_plane(points: int) -> Drawing:
         axes = figure.subplots()
         band(axes, bounds[0], bounds[1], VERMILLION, "", r"excess, 2$\sigma$ (fit)")
         band(axes, bounds[2], bounds[3], VERMILLION, "////", r"excess, 1$\sigma$ (fit)")
-        top, bottom = relic_C_chi(warm.value, C_q, yields), relic_C_chi(edge, C_q, yields)
-        area(axes, C_q, top, high, GREY, "\\\\\\\\", rf"$m_\chi < 15$ keV, warm{warm.mark}")
+        top, bottom = relic_C_chi(warm, C_q, yields), relic_C_chi(edge, C_q, yields)
+        area(axes, C_q, top, high, GREY, "\\\\\\\\", r"$m_\chi < 15$ keV, warm (unverified)")
         area(axes, C_q, low, bottom, GREY, "....", r"$\Omega h^2 < 0.12$ for every $m_\chi < m_a/2$")
         masses = ((1e-4, "0.1 MeV"), (1e-3, "1 MeV"), (3e-3, "3 MeV"), (1e-2, "10 MeV"), (0.1, "100 MeV"))
         for (m_chi, text), curve in zip(masses, CURVES, strict=False):
@@ -235,7 +236,7 @@ def _relic_plane(points: int) -> Drawing:
     benchmark = relic_yields(at)
     numbers = {
         "m_chi_MeV": 1e3 * relic_mass(_BENCHMARK, float(benchmark[0])),
-        "C_chi_warm": float(relic_C_chi(warm.value, at, benchmark)[0]),
+        "C_chi_warm": float(relic_C_chi(warm, at, benchmark)[0]),
         "growth": float(benchmark[1] / benchmark[0]),
         "f_a_low": 1.0 / bounds[3],
         "f_a_high": 1.0 / bounds[2],
@@ -359,9 +360,9 @@ def _dark_photon_panel(axes: Axes, plane: DarkPhotonPlane, m_psi: float, limit: 
         axes, delta, alpha, plane.BR_Kst * unseen, (limit, 1.0), GREY, "\\\\\\\\",
         r"$B^0 \to K^{*0}$ + invisible, beside the SM (indicative)",
     )  # fmt: skip
-    lhcb = quoted("lhcb_kmumu")
+    lhcb = number("lhcb_kmumu_prompt")
     smallest = [
-        smallest_alpha_X(lhcb.value, *row, _M_X, m_psi) for row in zip(plane.BR_K, plane.mumu, plane.rest, strict=True)
+        smallest_alpha_X(lhcb, *row, _M_X, m_psi) for row in zip(plane.BR_K, plane.mumu, plane.rest, strict=True)
     ]
     area(axes, delta, low, np.maximum(smallest, low), GREY, "....", r"$B^+ \to K^+ \mu\mu$, LHCb")
     light, others = _relic_band(m_psi, max(points // 10, 4))

@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bkgen import api
 from bkgen.card import Card
@@ -21,14 +22,14 @@ from bkgen.relic_density import PLANCK
 from ..points import fit_card
 from ..recast import recast
 from ..responses import Array
-from ..style import BLACK, BLUE, CURVES, plain_style, provenance
-from .drawing import GREY, LEGEND, PAPER, Drawing, Figure, SeedFigure, area, line, made_from
-from .quoted import quoted
+from ..style import BLACK, BLUE, CURVES, PURPLE, SKY, VERMILLION, plain_style, provenance
+from .drawing import GREY, LEGEND, PAPER, Drawing, SeedFigure, area, line, made_from
+from .quoted import limit, number, quoted, two_body_fit
 from .roots import relic_coupling, root_near
 
 _SETTINGS = {"schema": 1, "form_factors": {"K": "HPQCD2022", "Kst": "BSZ2015"}, "inputs": {"set": "kim2024"}}
 _KAPPA = 6.7e-6  # of the talks
-_BENCHMARK = {"m_Zp": 0.0115, "g_X": 5e-4, "Q_Phi": 0.4}  # of the talk of 2024, v_Phi = 57.5 GeV
+BENCHMARK: dict[str, float] = {"m_Zp": 0.0115, "g_X": 5e-4, "Q_Phi": 0.4}  # of the talk of 2024, v_Phi = 57.5 GeV
 _Z3 = {"m_Zp": 0.0115, "g_X": 1.1e-4, "Q_Phi": 3.0}
 _Z3_OF_TALK = {**_Z3, "g_X": 5e-4}
 _SIN_THETA = 6e-3
@@ -51,7 +52,8 @@ class Mixing(NamedTuple):
     """sin_theta against m_H1 (n,) [GeV], each (n,).
 
     fit, low, high: of the Belle II likelihood with its 68% interval, NaN and 0 where the fitted rate is negative;
-    Kst, kaons: largest from B0 -> K*0 and K -> pi, infinite where there is no limit.
+    Kst, NA62, KOTO, Higgs: largest ones from B0 -> K*0, K+ -> pi+, K_L -> pi0 and invisible decays of the Higgs boson,
+    NaN where there is no limit.
     """
 
     m_H1: Array
@@ -59,21 +61,43 @@ class Mixing(NamedTuple):
     low: Array
     high: Array
     Kst: Array
+    NA62: Array
+    KOTO: Array
+    Higgs: Array
+
+
+def per_square(m_H1: float) -> float:
+    """BR(B+ -> K+ H1)/sin^2(theta)."""
+    return _named(card(Zp=BENCHMARK, m_H1=m_H1))["BR(B+ -> K+ H1)"] / _SIN_THETA**2
 
 
 def mixing(m_H1: Array) -> Mixing:
-    """What B decays say about the mixing of a dark Higgs that is not seen."""
-    K, Kst = card(Zp=_BENCHMARK), card("B0 -> K*0", Zp=_BENCHMARK)
-    limit = recast(Kst).limit_beside_sm
+    """What B, K and Higgs decays say about the mixing of a dark Higgs that is not seen."""
+    K, Kst = card(Zp=BENCHMARK), card("B0 -> K*0", Zp=BENCHMARK)
+    beside = recast(Kst).limit_beside_sm
     rows = []
     for m in m_H1:
-        result, here = fit_card(K.with_model(m_H1=m))
-        per_square = _named(K.with_model(m_H1=m))["BR(B+ -> K+ H1)"] / here.branching * here.branching / _SIN_THETA**2
-        fitted = np.array([result.mu, *result.interval_68]) * here.branching
-        best, low, high = np.sqrt(np.maximum(fitted, 0.0) / per_square)
-        in_Kst = _named(Kst.with_model(m_H1=m))["BR(B0 -> K*0 inv)"] / _SIN_THETA**2
-        rows.append((best if fitted[0] > 0.0 else math.nan, low, high, math.sqrt(limit / in_Kst)))
+        here = K.with_model(m_H1=m)
+        rates, in_Kst = _named(here), _named(Kst.with_model(m_H1=m))["BR(B0 -> K*0 inv)"]
+        fitted = _fitted_strengths(here)
+        best, low, high = _SIN_THETA * np.sqrt(np.maximum(fitted, 0.0))
+        bounds = [_SIN_THETA * math.sqrt(beside / in_Kst)]
+        for name, decay in (("na62_x", "BR(K+ -> pi+ H1)"), ("koto_x_2018", "BR(K_L -> pi0 H1)")):
+            curve = limit(name).curve
+            largest = None if curve is None or decay not in rates else curve.stable(float(m))
+            bounds.append(math.nan if largest is None else _SIN_THETA * math.sqrt(largest / rates[decay]))
+        bounds.append(invisible_higgs_mixing(number("hinv_atlas"), float(m), BENCHMARK))
+        rows.append((best if fitted[0] > 0.0 else math.nan, low, high, *bounds))
     return Mixing(m_H1, *np.array(rows).T)
+
+
+def _fitted_strengths(subject: Card) -> Array:
+    """Strength of a card in the likelihood and the ends of its 68% interval (3,), NaN where nothing is selected."""
+    try:
+        result, _ = fit_card(subject)
+    except InputError:
+        return np.full(3, math.nan)
+    return np.array([result.mu, *result.interval_68])
 
 
 def invisible_higgs_mixing(BR_max: float, m_H1: float, Zp: dict[str, float]) -> float:
@@ -85,12 +109,73 @@ def invisible_higgs_mixing(BR_max: float, m_H1: float, Zp: dict[str, float]) -> 
     return sin_theta_max(BR_max, m_H1, model.vev, model.pairs(inputs), inputs.constants)
 
 
+def _mixing(points: int) -> Drawing:
+    """sin_theta against m_H1."""
+    found = mixing(np.geomspace(0.05, 4.7, points))
+    m, low, high = found.m_H1, 1e-5, 3e-1
+    other = two_body_fit()
+    scale = np.array([per_square(x) for x in m])
+    digitised = [np.sqrt(np.interp(m, other[:, 0], other[:, k], left=math.nan, right=math.nan) / scale) for k in (2, 3)]
+    in_Z3 = [invisible_higgs_mixing(number("hinv_atlas"), float(x), _Z3_OF_TALK) for x in m]
+    with plain_style():
+        figure = Figure(figsize=(7.0, 6.0), layout="constrained")
+        axes = figure.subplots()
+        measured = found.low > 0.0
+        area(
+            axes,
+            m,
+            np.where(measured, found.low, math.nan),
+            found.high,
+            VERMILLION,
+            "////",
+            "Belle II likelihood, 68% (fit)",
+        )
+        upper = np.where(measured | (found.high == 0.0), math.nan, found.high)
+        axes.plot(
+            m, upper, color=VERMILLION, linestyle=(0, (5, 1, 1, 1)), label="the same, upper end (fit: agrees with 0)"
+        )
+        axes.plot(m, np.where(measured, found.fit, math.nan), color=VERMILLION)
+        area(
+            axes,
+            m,
+            np.maximum(digitised[0], low),
+            digitised[1],
+            SKY,
+            "....",
+            "Belle II and BaBar, 68% (fit, digitised)",
+        )
+        area(axes, m, found.Higgs, high, GREY, "////", r"$h \to$ invisible, $v_\Phi = 57.5$ GeV")
+        area(axes, m, found.Kst, high, GREY, "\\\\\\\\", r"$B^0 \to K^{*0}$ + invisible, beside the SM (indicative)")
+        area(axes, m, found.NA62, high, PURPLE, "xxxx", r"$K^+ \to \pi^+$ + invisible, NA62")
+        axes.plot(m, found.KOTO, color=BLUE, linestyle="-.", label=r"$K_L \to \pi^0$ + invisible, KOTO")
+        axes.plot(m, in_Z3, color=BLACK, linestyle="--", label=r"$h \to$ invisible, $v_\Phi = 7.67$ GeV")
+        axes.axhline(quoted("talk_sin_theta").value, **PAPER, label=r"$\sin\theta = 0.01$ of the talks")
+        axes.set(xscale="log", yscale="log", xlim=(m[0], m[-1]), ylim=(low, high))
+        axes.set_xlabel(r"$m_{H_1}$ [GeV]")
+        axes.set_ylabel(r"$\sin\theta$")
+        figure.legend(loc="outside upper center", ncols=2, **LEGEND)
+        provenance(figure, f"{made_from(card(Zp=BENCHMARK))}; data and likelihood arXiv:2507.12393")
+    at = mixing(np.array([2.0]))
+    numbers = {
+        "fit": float(at.fit[0]),
+        "low": float(at.low[0]),
+        "high": float(at.high[0]),
+        "Kst": float(at.Kst[0]),
+        "Higgs": float(at.Higgs[0]),
+        "Higgs_Z3": invisible_higgs_mixing(number("hinv_atlas"), 2.0, _Z3_OF_TALK),
+        "excess": math.sqrt(quoted("excess").value / per_square(2.0)),
+        "likelihood": math.sqrt(quoted("two_body_likelihood").value / per_square(2.0)),
+        "both": math.sqrt(quoted("two_body_global").value / per_square(2.0)),
+    }
+    return Drawing(figure, numbers)
+
+
 # --- Relic coupling
 
 
 def relic_lambda(m_X: float, m_H1: Array, guess: float) -> Array:
     """lambda_PhiX (n,) of the observed density at m_H1 (n,) [GeV]; NaN where the model has no prediction."""
-    start = card(Zp=_BENCHMARK, X={"m_X": m_X, "lambda_PhiX": 1e-8, "Q_X": 1.0})
+    start = card(Zp=BENCHMARK, X={"m_X": m_X, "lambda_PhiX": 1e-8, "Q_X": 1.0})
     found = []
     for m in m_H1:
         try:
@@ -111,7 +196,7 @@ def around_resonance(m_X: float, m_H1: Array) -> Array:
 
 def largest_lambda(m_X: float, m_H1: Array) -> Array:
     """lambda_PhiX (n,) above which H1 is no particle, a tachyon or unstable, at m_H1 (n,) [GeV]."""
-    start = card(Zp=_BENCHMARK, X={"m_X": m_X, "lambda_PhiX": 1e-8, "Q_X": 1.0})
+    start = card(Zp=BENCHMARK, X={"m_X": m_X, "lambda_PhiX": 1e-8, "Q_X": 1.0})
 
     def allowed(m: float, value: float) -> bool:
         try:
@@ -133,7 +218,7 @@ def largest_lambda(m_X: float, m_H1: Array) -> Array:
 def zero_width_lambda(m_X: float, m_H1: Array, branching: float) -> Array:
     """lambda_PhiX (n,) of a BR(B+ -> K+ X Xbar) with the formula of the talks, which has no width of H1."""
     start = card(
-        X={"m_X": m_X, "lambda_PhiX": 1e-3, "Q_X": 1.0}, v_Phi=_v_Phi(_BENCHMARK), width="narrow", m_H1=float(m_H1[-1])
+        X={"m_X": m_X, "lambda_PhiX": 1e-3, "Q_X": 1.0}, v_Phi=_v_Phi(BENCHMARK), width="narrow", m_H1=float(m_H1[-1])
     )
     rates = np.array([_named(start.with_model(m_H1=m))["BR(B+ -> K+ X Xbar)"] for m in m_H1])
     return np.asarray(1e-3 * np.sqrt(branching / rates))
@@ -149,14 +234,15 @@ _X_CURVES = ((0.02, "20 MeV"), (0.06, "60 MeV"), (1.0, "1 GeV"), (10.0, "10 GeV"
 def _relic_couplings(points: int) -> Drawing:
     """lambda_PhiX of the observed density against m_H1."""
     m_H1 = np.geomspace(0.1, 20.0, points)
-    numbers, below = {}, (0.5 * 1e-3, 0.5 * 1e-3, 1e-3, 1e-2)
+    guesses = (5e-4, 5e-4, 1e-3, 1e-2)
+    numbers: dict[str, float] = {}
     with plain_style():
         figure = Figure(figsize=(6.4, 5.6), layout="constrained")
         axes = figure.subplots()
         area(
             axes, m_H1, largest_lambda(0.02, m_H1), 1e2, GREY, "////", "no prediction: no particle, tachyon or unstable"
         )
-        for (m_X, text), guess, curve in zip(_X_CURVES, below, CURVES, strict=False):
+        for (m_X, text), guess, curve in zip(_X_CURVES, guesses, CURVES, strict=False):
             line(axes, grid := around_resonance(m_X, m_H1), relic_lambda(m_X, grid, guess), curve, f"$m_X$ = {text}")
         end = endpoint()
         heavy = np.geomspace(1.02 * end, 20.0, max(points // 3, 4))
@@ -169,17 +255,17 @@ def _relic_couplings(points: int) -> Drawing:
         axes.set_xlabel(r"$m_{H_1}$ [GeV]")
         axes.set_ylabel(r"$\lambda_{\Phi X}$ for $\Omega h^2 = 0.12$")
         figure.legend(loc="outside upper center", ncols=2, **LEGEND)
-        provenance(figure, made_from(card(Zp=_BENCHMARK)))
+        provenance(figure, made_from(card(Zp=BENCHMARK)))
     for m in (5.0, 6.0):
         value = float(relic_lambda(0.02, np.array([m]), 0.2)[0])
-        here = card(Zp=_BENCHMARK, X={"m_X": 0.02, "lambda_PhiX": value, "Q_X": 1.0}, m_H1=m)
+        here = card(Zp=BENCHMARK, X={"m_X": 0.02, "lambda_PhiX": value, "Q_X": 1.0}, m_H1=m)
         numbers |= {f"lambda_{m:g}": value, f"rate_{m:g}": _named(here)["BR(B+ -> K+ H1)"]}
     return Drawing(figure, numbers)
 
 
 def endpoint() -> float:
     """m_B - m_K [GeV]."""
-    c = card(Zp=_BENCHMARK).physics_inputs.constants
+    c = card(Zp=BENCHMARK).physics_inputs.constants
     return c.m_Bp - c.m_Kp
 
 
@@ -209,7 +295,10 @@ def contact_lambda_3(m_X: Array) -> Array:
         both = AnnihilationChannel("Xbar Z', Xbar H1", sigma)
         return semi_annihilation(SemiAnnihilation("X", m, 1.0, (), (both,)), universe).omega_h2
 
-    return np.array([root_near(lambda u, m=m: math.log(density(m, u) / PLANCK), 2.4e-4 * m) for m in m_X])
+    def root(m: float) -> float:
+        return root_near(lambda value: math.log(density(m, value) / PLANCK), 2.4e-4 * m)
+
+    return np.array([root(float(m)) for m in m_X])
 
 
 def _z3(points: int) -> Drawing:
@@ -232,6 +321,7 @@ def _z3(points: int) -> Drawing:
 
 
 FIGURES = (
+    SeedFigure("talks-mixing", _mixing, 60),
     SeedFigure("talks-relic-coupling", _relic_couplings, 40),
     SeedFigure("talks-z3", _z3, 50),
 )

@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from bkgen.card import Card
-from bkgen.errors import MissingExtra
 
 from ..style import Curve
 from .quoted import FOLDER
-
-try:
-    from matplotlib.figure import Figure
-except ImportError as error:
-    raise MissingExtra("analysis", "matplotlib") from error
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

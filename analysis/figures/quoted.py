@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from bkgen.limits import Limit, all_limits
+
 from ..responses import Array
 
 FOLDER: Traversable = files("bkgen_analysis") / "data" / "figures"
@@ -21,7 +23,8 @@ class Quoted:
     """One number with its errors, 0 where it has none.
 
     kind: fit, an interval that is no exclusion; limit; printed, a number of a paper or talk, right or wrong.
-    what: its meaning and unit; reference; status: verified, or unverified if it was not found in its source.
+    what: its meaning and unit; mass: range [GeV] of a search; reference; status: verified, or unverified if it was not
+    found in its source.
     """
 
     value: float
@@ -31,6 +34,7 @@ class Quoted:
     status: Literal["verified", "unverified"]
     up: float = 0.0
     down: float = 0.0
+    mass: tuple[float, float] = (0.0, 0.0)
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -46,12 +50,25 @@ class Quoted:
 @functools.cache
 def _table() -> dict[str, Quoted]:
     rows = tomllib.loads((FOLDER / "quoted.toml").read_text(encoding="utf-8"))
-    return {name: Quoted(**row) for name, row in rows.items()}
+    return {name: Quoted(**{**row, "mass": tuple(row.get("mass", (0.0, 0.0)))}) for name, row in rows.items()}
 
 
 def quoted(name: str) -> Quoted:
     """A number of `quoted.toml`.  Raises KeyError for an unknown name."""
     return _table()[name]
+
+
+def limit(name: str) -> Limit:
+    """A limit of bkgen by its id.  Raises KeyError for an unknown one."""
+    return {found.id: found for found in all_limits()}[name]
+
+
+def number(name: str) -> float:
+    """The value of a limit that is a number.  Raises KeyError for an unknown one, TypeError for a curve."""
+    value = limit(name).value
+    if value is None:
+        raise TypeError(f"the limit {name} is a curve")
+    return value
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from bkgen import api
 from bkgen.card import Card
@@ -12,7 +13,7 @@ from bkgen.card import Card
 from ..plots import spectra_of
 from ..regions import DataComparison, compare
 from ..style import BLACK, CURVES, Q2_REC_LABEL, Curve, plain_style, provenance
-from .drawing import LEGEND, Drawing, Figure, SeedFigure, made_from
+from .drawing import LEGEND, Drawing, SeedFigure, made_from
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
