@@ -41,11 +41,6 @@ class Quoted:
         """Value less and plus its errors."""
         return self.value - self.down, self.value + self.up
 
-    @property
-    def mark(self) -> str:
-        """What a label has to add."""
-        return "" if self.status == "verified" else " (unverified)"
-
 
 @functools.cache
 def _table() -> dict[str, Quoted]:
