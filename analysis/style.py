@@ -26,7 +26,10 @@ YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 Q2_REC_LABEL = r"$q^2_\mathrm{rec}$ [GeV$^2$]"
 Q2_LABEL = r"true $q^2$ [GeV$^2$]"
 
-_CHARACTERS_PER_INCH = 22.0  # of the line below a figure
+DPI = 150
+"""Pixels per inch of a PNG."""
+
+_CHARACTERS_PER_INCH = 20.0  # of the line below a figure
 _SETTINGS = {
     "font.size": 9.5,
     "axes.titlesize": "medium",
@@ -99,11 +102,11 @@ def refuse_existing(*paths: Path, force: bool) -> None:
         raise InputError(problems)
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write stem.png and stem.pdf, without the date; each appears when it is complete."""
+def save(figure: Figure, stem: Path, dpi: int = DPI) -> list[Path]:
+    """Write stem.png and stem.pdf, without the date; each appears when it is complete.  dpi: pixels per inch of PNG."""
     png, pdf = targets(stem)
     with plain_style():
-        write_whole(png, lambda file: figure.savefig(file, format="png", dpi=150))
+        write_whole(png, lambda file: figure.savefig(file, format="png", dpi=dpi))
         write_whole(pdf, lambda file: figure.savefig(file, format="pdf", metadata={"CreationDate": None}))
     return [png, pdf]
 

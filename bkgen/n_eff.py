@@ -8,6 +8,7 @@ Source: M. Escudero et al., arXiv:1901.02010; M. Escudero, arXiv:2001.04466; arX
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ HEAVIEST = 0.1
 LIGHTEST = 1e-4
 """m_Zp [GeV] below which the Z' is not yet gone at the end of the calculation."""
 
+_RTOL, _ATOL = 1e-10, 1e-17  # GeV; looser ones miss T_nu - T_gamma of plasmas that are tightly coupled
 _END = 4e-6  # GeV, photon temperature at about which the calculation ends
 _START = 0.015  # GeV, or three times m_Zp
 _DECOUPLING = 2.3e-3  # GeV
@@ -74,14 +76,19 @@ def N_eff(constants: Constants, m_Zp: float | None = None, Gamma_ee: float = 0.0
         return _slopes(float(T[0]), float(T[1]), m_Zp, Gamma_ee, constants)
 
     end = math.log(start / _END)
-    found = solve_ivp(slopes, (0.0, end), [start, start], method="LSODA", rtol=1e-7, atol=1e-14)
+    found = solve_ivp(slopes, (0.0, end), [start, start], method="LSODA", rtol=_RTOL, atol=_ATOL)
     T_nu, T_gamma = found.y[:, -1]
     return float(3.0 * (11.0 / 4.0) ** (4.0 / 3.0) * (T_nu / T_gamma) ** 4)
 
 
 def delta_N_eff(m_Zp: float, Gamma_ee: float, constants: Constants) -> float:
     """Change of N_eff by a Z' of mass m_Zp [GeV] in equilibrium with the neutrinos; arguments as for `N_eff`."""
-    return N_eff(constants, m_Zp, Gamma_ee) - N_eff(constants)
+    return N_eff(constants, m_Zp, Gamma_ee) - _standard(constants)
+
+
+@cache
+def _standard(constants: Constants) -> float:
+    return N_eff(constants)
 
 
 def _slopes(

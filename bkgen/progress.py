@@ -28,7 +28,9 @@ def progress(total: int, what: str, *, show: bool, compiling: str = _EVENT_LOOP)
         """Items per second."""
 
         def render(self, task: Task) -> Text:
-            return Text(f"{task.speed:,.0f} {what}/s" if task.speed else "")
+            if not task.speed:
+                return Text("")
+            return Text(f"{task.speed:,.0f} {what}/s" if task.speed >= 10.0 else f"{task.speed:.2g} {what}/s")
 
     console = Console(stderr=True)
     columns = (

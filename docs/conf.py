@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.mathjax",
     "model_pages",
     "limit_pages",
+    "figure_pages",
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from scipy.integrate import quad
 
@@ -56,6 +57,13 @@ def test_a_heavy_boson_leaves_no_trace_and_a_light_one_its_entropy() -> None:
 
 def test_neutrinos_that_decouple_at_once_have_N_eff_of_three() -> None:
     assert n_eff.N_eff(Constants.named(G_F=1e-9)) == pytest.approx(3.0, abs=2e-3)
+
+
+def test_integration_is_smooth_where_the_plasmas_are_tightly_coupled() -> None:
+    """N_eff has no jumps as the width to electrons grows from slow decays to ones in equilibrium."""
+    widths = np.geomspace(1e-23, 1e-17, 13)
+    found = np.array([n_eff.delta_N_eff(0.0163, float(width), C) for width in widths])
+    assert np.abs(np.diff(found, 2)).max() < 0.02
 
 
 def test_out_of_range() -> None:

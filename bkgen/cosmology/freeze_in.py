@@ -103,6 +103,25 @@ def equilibrium_freeze_in(candidate: FreezeIn, universe: Universe, T_start: floa
     return float(CubicSpline(log_t, source).integrate(0.0, log_t[-1]))
 
 
+def production_rate(candidate: FreezeIn, T: FloatArray) -> FloatArray:
+    """gamma/n_a^eq [GeV] of all decays and scatterings at T (n,) [GeV], the rate at which they thermalise the mediator.
+
+    Compare it with the Hubble rate.  Inverse decays of the mediator itself, Gamma_visible K_1/K_2, are not in it.
+    Source: arXiv:2502.04900 eqs. (24)-(27).  Raises ValueError as `freeze_in`.
+    """
+    m = candidate.mediator_mass
+    gamma = np.zeros_like(T)  # times exp(m/T)
+    for d in candidate.decays:
+        x = d.mass / T
+        density = d.g * d.mass**2 * T * k2e(x) * np.exp((m - d.mass) / T) / (2.0 * math.pi**2)
+        gamma += d.multiplicity * density * d.width * time_dilation(d.mass, T)
+    for masses in dict.fromkeys(p.masses for p in candidate.scatterings):
+        same = [p for p in candidate.scatterings if p.masses == masses]  # one integral for all of them
+        total = _sum_of_states(same)
+        gamma += reaction_density(total, masses, (1.0, 1.0), T, m, [p.threshold_s for p in same])
+    return np.asarray(gamma / (candidate.mediator_g * m**2 * T * k2e(m / T) / (2.0 * math.pi**2)))
+
+
 class _Steps:
     """Steps of ln(1/T) from T_start to T_END and the coefficients of `mediated` at their stages."""
 
@@ -142,22 +161,8 @@ class _Steps:
             return np.zeros_like(T)
         low, high = float(np.log(T.min())), float(np.log(T.max()))
         nodes = np.linspace(low, high, max(round(_NODES_PER_UNIT * (high - low)), 4) + 1)
-        spline = CubicSpline(nodes, np.log(np.maximum(self._per_mediator(np.exp(nodes)), _TINY)))
+        spline = CubicSpline(nodes, np.log(np.maximum(production_rate(c, np.exp(nodes)), _TINY)))
         return np.asarray(np.exp(spline(np.log(T))))
-
-    def _per_mediator(self, T: FloatArray) -> FloatArray:
-        """gamma/n_a^eq [GeV] at T (n,)."""
-        c, m = self._candidate, self._candidate.mediator_mass
-        gamma = np.zeros_like(T)  # times exp(m/T)
-        for d in c.decays:
-            x = d.mass / T
-            density = d.g * d.mass**2 * T * k2e(x) * np.exp((m - d.mass) / T) / (2.0 * math.pi**2)
-            gamma += d.multiplicity * density * d.width * time_dilation(d.mass, T)
-        for masses in dict.fromkeys(p.masses for p in c.scatterings):
-            same = [p for p in c.scatterings if p.masses == masses]  # one integral for all of them
-            total = _sum_of_states(same)
-            gamma += reaction_density(total, masses, (1.0, 1.0), T, m, [p.threshold_s for p in same])
-        return np.asarray(gamma / (c.mediator_g * m**2 * T * k2e(m / T) / (2.0 * math.pi**2)))
 
 
 def _sum_of_states(processes: Sequence[ProductionScattering]) -> CrossSection:
