@@ -12,10 +12,22 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import Card, RunResult, generate, load_card, open, rates, relic, run, solve
+    from .api import Card, RunResult, cite, generate, load_card, open, rates, relic, run, solve
 
 __version__ = version("bkgen")
-__all__ = ["Card", "RunResult", "__version__", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
+__all__ = [
+    "Card",
+    "RunResult",
+    "__version__",
+    "cite",
+    "generate",
+    "load_card",
+    "open",
+    "rates",
+    "relic",
+    "run",
+    "solve",
+]
 
 
 def __getattr__(name: str) -> Any:

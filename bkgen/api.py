@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, relic, solve, generate, run, open.  The command line only calls it."""
+"""The public interface: load_card, rates, relic, solve, cite, generate, run, open.  The command line only calls it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .inversion import Solution
     from .relic_density import RelicDensity
 
-__all__ = ["Card", "RunResult", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
+__all__ = ["Card", "RunResult", "cite", "generate", "load_card", "open", "rates", "relic", "run", "solve"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,13 @@ def relic(card: Card) -> RelicDensity:
     from .relic_density import relic
 
     return relic(card)
+
+
+def cite(card: Card) -> str:
+    """BibTeX of everything that results of a card rest on, see `bkgen.citations`."""
+    from .citations import cite
+
+    return cite(card)
 
 
 def generate(card: Card, workers: int | None = None) -> EventStream:

@@ -62,6 +62,11 @@ class Model(Block, ABC):
     """Name of the invisible system in quantities: BR(B+ -> K+ <mediator>)."""
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Folders of `bkgen/data` whose tables this point uses, besides form factors and constants; for `cite`."""
+        return ()
+
+    @property
     def uses_form_factors(self) -> bool:
         """Whether rates depend on form factors and have their uncertainties."""
         return True

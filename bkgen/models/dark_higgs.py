@@ -167,6 +167,11 @@ class DarkHiggs(Model):
 
     # --- checks
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Widths of H1 to Standard Model particles."""
+        return ("dark_higgs_widths",)
+
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """Blocks, thresholds, and points at which the model has no prediction."""
         yield from super().check(channel, inputs)
