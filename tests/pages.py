@@ -1,0 +1,111 @@
+"""The examples of a page of the documentation, run in this process: commands and Python, with what they print.
+
+Blocks `console` show commands after `$` and lines of their output, blocks `python` run as they stand, `bash` are
+commands without output.  A line `...` stands for any number of lines.  Other blocks are not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import re
+import shlex
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bkgen import cli
+
+ROOT = Path(__file__).parent.parent
+_BLOCK = re.compile(r"^```(bash|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TIMED = re.compile(r"^.* events in [\d.]+ s \([\d,]+ per second\)$")
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Language and text of the blocks of a page that run."""
+    return _BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, without: tuple[str, ...] = ()) -> None:
+    """Run the blocks of a page in their order in a folder, and compare what the console shows.
+
+    without: commands (their first words) that are not run.
+    """
+    monkeypatch.chdir(folder)
+    app = typer.Typer(cls=cli.Commands)
+    for command in cli.app.registered_commands:
+        app.registered_commands.append(command)
+    cli.add_plugins(app)
+    for language, text in blocks(page):
+        if language == "python":
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of other packages
+                exec(compile(text, f"{page.name}: {text[:40]}", "exec"), {"__name__": "__main__"})
+            continue
+        for command, shown in commands(text, console=language == "console"):
+            if not command.startswith(tuple(f"bkgen {word}" for word in without)):
+                compare(command, shown, bkgen(app, command))
+
+
+def commands(text: str, console: bool) -> Iterator[tuple[str, list[str]]]:
+    """Commands of a block with the lines shown after each, without comments."""
+    if not console:
+        yield from ((line, []) for line in text.splitlines() if line and not line.startswith("#"))
+        return
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, *shown = part.splitlines()
+        yield command, shown
+
+
+def bkgen(app: typer.Typer, line: str) -> str:
+    """What a command prints on both streams; `> FILE` writes standard output there."""
+    program, *words = shlex.split(line, comments=True)
+    assert program == "bkgen", line
+    target = None
+    if ">" in words:
+        *words, _, target = words
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert result.exit_code == 0, f"{line}\n{result.output}"
+    if target is not None:
+        Path(target).write_text(result.stdout, encoding="utf-8")
+        return result.stderr
+    return result.output
+
+
+def compare(command: str, shown: list[str], printed: str) -> None:
+    """Every line that is shown is printed, in this order, without others between them except at `...`."""
+    lines = iter(printed.splitlines())
+    skip = not shown
+    for expected in shown:
+        if expected.startswith("..."):
+            skip = True
+            continue
+        for line in lines:
+            if same(expected, line):
+                break
+            assert skip, f"$ {command}\nshown:   {expected}\nprinted: {line}"
+        else:
+            raise AssertionError(f"$ {command}\nshown, not printed: {expected}\n{printed}")
+        skip = False
+    if not skip:
+        assert list(lines) == [], command
+
+
+def same(expected: str, line: str) -> bool:
+    """Whether two lines agree, numbers to four digits; times are free."""
+    if _TIMED.match(expected) and _TIMED.match(line):
+        return expected.split()[:3] == line.split()[:3]
+    first, second = expected.split(), line.split()
+    return len(first) == len(second) and all(map(_same_word, first, second))
+
+
+def _same_word(expected: str, word: str) -> bool:
+    try:
+        return expected == word or math.isclose(float(expected.strip("[,]")), float(word.strip("[,]")), rel_tol=2e-4)
+    except ValueError:
+        return False
