@@ -19,6 +19,7 @@ from .errors import InputError
 _ARXIV = re.compile(r"\b(\d{4}\.\d{4,5}|hep-(?:ph|ex)/\d{7})")
 _BELLE2_DATA = "B+ -> K+"
 """The channel of the published likelihood."""
+_ROOT_FILES = ("root", "rntuple")
 
 
 class Citation(NamedTuple):
@@ -104,7 +105,7 @@ def _used(card: Card) -> Iterator[tuple[str, Iterable[str]]]:
         yield f"detector {card.detector.name}", source_keys("belle2_efficiency")
     if _has_relic_density(card):
         yield "relic density", (*source_keys("gstar", "saikawa_shirai.csv"), "arXiv:1807.06209")
-    yield "events", ("numba", "awkward", *(("uproot",) if card.output.format == "root" else ()))
+    yield "events", ("numba", "awkward", *(("uproot",) if card.output.format in _ROOT_FILES else ()))
     if card.channel == _BELLE2_DATA:
         yield "likelihood", ("pyhf", "pyhf_joss")
 

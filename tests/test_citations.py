@@ -20,7 +20,9 @@ from bkgen.models import registry
 
 ROOT = Path(__file__).parent.parent
 CARDS = sorted((ROOT / "cards").glob("*.yaml"))
-FOLDERS = sorted(path.parent.name for path in data_path().glob("*/SOURCE.toml"))
+TABLES = ("dark_higgs_widths", "r_ratio")
+FOLDERS = sorted(path.parent.name for path in data_path().glob("form_factors_*/SOURCE.toml"))
+FOLDERS += ["constants", "belle2_efficiency", "gstar", *TABLES]
 
 
 def keys(**changes: Any) -> set[str]:
@@ -40,7 +42,13 @@ def test_every_paper_of_a_model_has_an_entry(name: str) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_source_of_a_table_has_an_entry(folder: str) -> None:
+    """Folders that `cite` reads."""
     assert set(source_keys(folder)) <= set(entries())
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.stem)
+def test_tables_of_models_are_among_them(path: Path) -> None:
+    assert set(bkgen.load_card(path).model.tables) <= set(TABLES)
 
 
 def test_form_factors_and_sets_of_constants_have_entries() -> None:

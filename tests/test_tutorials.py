@@ -1,4 +1,4 @@
-"""The tutorials: their commands and programs run, and print what the pages show."""
+"""The README and the tutorials: their commands and programs run, and print what the pages show."""
 
 from __future__ import annotations
 
@@ -52,6 +52,26 @@ def test_analyst_and_fitter(page: str, tmp_path: Path, monkeypatch: pytest.Monke
     """With the cards of bkgen."""
     (tmp_path / "cards").symlink_to(pages.ROOT / "cards")
     pages.run(DOCS / f"{page}.md", tmp_path, monkeypatch)
+
+
+def test_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tour with its output and the programs; the shell blocks are installation, tests and long scans."""
+    (tmp_path / "cards").symlink_to(pages.ROOT / "cards")
+    pages.run(pages.ROOT / "README.md", tmp_path, monkeypatch, leave_out="bash")
+    assert (tmp_path / "outputs" / "dark_higgs.root").exists()
+
+
+def test_shown_lines_are_compared() -> None:
+    """Numbers to four digits, words exactly, gaps only where the page says so, times and digests not at all."""
+    printed = "quantity  value\nBR(x)     1.00001e-6\nmu        [1, 2]\n"
+    pages.compare("", ["quantity  value", "BR(x) 1.0000e-6", "mu  [1, 2]"], printed)
+    pages.compare("", ["...", "mu [1, 2]"], printed)
+    pages.compare("", [], printed)
+    for shown in (["quantity value", "mu [1, 2]"], ["quantity value", "BR(x) 1.1e-6", "..."], ["quantity value"]):
+        with pytest.raises(AssertionError):
+            pages.compare("", shown, printed)
+    assert pages.same("a: 5 events in 1.0 s (5 per second)", "a: 5 events in 2.0 s (3 per second)")
+    assert not pages.same("a: 5 events in 1.0 s (5 per second)", "a: 6 events in 1.0 s (5 per second)")
 
 
 def test_my_model_is_the_scalar_model(my_model: Path) -> None:
