@@ -1,7 +1,7 @@
 """The examples of a page of the documentation, run in this process: commands and Python, with what they print.
 
-Blocks `console` show commands after `$` and lines of their output, blocks `python` run as they stand, one after
-the other as one program, `bash` are commands without output.  A line `...` stands for any number of lines.  Other blocks are not run.
+Blocks `console` show commands after `$` and lines of their output; blocks `python` run one after the other as one
+program; `bash` are commands without output.  A line `...` stands for any number of lines.  Other blocks are not run.
 """
 
 from __future__ import annotations
@@ -32,16 +32,21 @@ def blocks(page: Path) -> list[tuple[str, str]]:
     return _BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
+def all_commands() -> typer.Typer:
+    """`bkgen` with the commands of the analysis, without changing the application of other tests."""
+    app = typer.Typer(cls=cli.Commands, rich_markup_mode=None)
+    app.registered_commands += cli.app.registered_commands
+    cli.add_plugins(app)
+    return app
+
+
 def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, leave_out: str = "") -> None:
     """Run the blocks of a page in their order in a folder, and compare what the console shows.
 
     leave_out: a language whose blocks are not run.
     """
     monkeypatch.chdir(folder)
-    app = typer.Typer(cls=cli.Commands)
-    for command in cli.app.registered_commands:
-        app.registered_commands.append(command)
-    cli.add_plugins(app)
+    app = all_commands()
     names = {"__name__": "__main__"}
     for language, text in blocks(page):
         if language == leave_out:
