@@ -340,7 +340,10 @@ class DarkHiggs(Model):
         return Widths(self.mediator, _H1, self.m_H1, open_channels, frozenset(invisible))
 
     def Zp_widths(self, inputs: Inputs) -> Widths:
-        """Partial widths of the Z' [GeV]; electrons through the loop-induced kinetic mixing."""
+        """Partial widths of the Z' [GeV]; electrons through the loop-induced kinetic mixing.
+
+        Raises ValueError without a Zp block.
+        """
         if self.Zp is None:
             raise ValueError("the model has no Zp block")
         c, Zp = inputs.constants, self.Zp
