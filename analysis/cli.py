@@ -421,8 +421,7 @@ def plot(
 ) -> None:
     """Draw the limits, fits or contours of a scan, the yields of a relic density, or cards in true q2 (PNG and PDF).
 
-    Examples: bkgen plot outputs/dark_higgs_scan.json -o outputs/limits,
-    bkgen relic cards/dark_photon.yaml --json > relic.json; bkgen plot relic.json -o outputs/yields,
+    Examples: bkgen plot outputs/dark_higgs_scan.json -o outputs/limits, bkgen plot relic.json -o outputs/yields,
     bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
     """
     from .style import refuse_existing, save, targets

@@ -42,7 +42,7 @@ def crossing(
 
     Newton's method on z = sqrt(rise), which is linear for a parabola; the slope of the profile is the partial
     derivative in the parameter.  Steps that leave the bracket are replaced by bisection or doubling.  Where the profile
-    jumps over the level, the end is at the jump.
+    jumps over the level, the end is at the jump.  Raises RunError if it does not converge.
     """
     column, target = best.metric[:, index], level - best.twice_nll
     here = float(best.parameters[index])

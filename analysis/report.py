@@ -26,6 +26,7 @@ from ruamel.yaml import YAML
 
 from bkgen import __version__, api
 from bkgen.card import Card, card_from_dict
+from bkgen.citations import citations
 from bkgen.errors import BkgenError, InputError, MissingExtra
 from bkgen.exclusions import HEADER as LIMITS_HEADER
 from bkgen.exclusions import table_rows
@@ -49,7 +50,6 @@ _EVENTS = 100_000
 """Most events that are generated for the pictures of a card."""
 
 _PACKAGES = ("numpy", "scipy", "numba", "pyhf", "jax", "matplotlib")
-_ARXIV = re.compile(r"(?:arXiv:)?(\d{4}\.\d{4,5}|hep-(?:ph|ex)/\d{7})")
 
 
 @dataclass(frozen=True)
@@ -385,20 +385,9 @@ def _provenance(about: Subject) -> Iterator[Block]:
 
 
 def _citations(about: Subject) -> Iterator[Block]:
-    card = about.card
-    wanted = {f"bkgen {__version__}": ""}
-    form_factors = card.physics_inputs.form_factors.get(card.decay.transition)
-    described = [("model", inspect.cleandoc(type(card.model).__doc__ or "").partition("\nSource:")[2])]
-    if form_factors is not None and card.model.uses_form_factors:
-        described.append((f"form factors {form_factors.name}", form_factors.source))
-    for what, text in described:
-        for number in dict.fromkeys(_ARXIV.findall(text)):
-            wanted[f"{what}: arXiv:{number}"] = f"https://arxiv.org/abs/{number}"
-    if plots.has_data(card):
-        wanted["measurement: Belle II, arXiv:2311.14647"] = "https://arxiv.org/abs/2311.14647"
-        wanted["likelihood: Belle II, arXiv:2507.12393"] = "https://arxiv.org/abs/2507.12393"
-        wanted["likelihood, data: doi:10.17182/hepdata.166082"] = "https://doi.org/10.17182/hepdata.166082"
-    yield Items(tuple(wanted.items()))
+    cited = citations(about.card)
+    yield Items(tuple((f"{found.reason}: {found.key}", found.url) for found in cited))
+    yield Code("\n".join(found.bibtex for found in cited), "BibTeX")
 
 
 SECTIONS: list[tuple[str, str, Callable[[Subject], Iterator[Block]]]] = [

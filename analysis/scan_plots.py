@@ -220,7 +220,10 @@ def limit_bands(scan: Scan) -> Figure:
 
 
 def fitted(scan: Scan) -> Figure:
-    """Fitted branching fraction with its 68% interval and the model's prediction, and the significance below."""
+    """Fitted branching fraction with its 68% interval and the model's prediction, and the significance below.
+
+    Raises InputError if the scan does not hold it.
+    """
     x = _only_axis(scan)
     best, lower, upper = (scan.get(what) for what in ("fitted BR", "lower end", "upper end"))
     if best is None:
@@ -251,7 +254,10 @@ def fitted(scan: Scan) -> Figure:
 
 
 def profile(scan: Scan) -> Figure:
-    """-2 ln L relative to its smallest value, with the rises of 68% and 95% intervals for one parameter."""
+    """-2 ln L relative to its smallest value, with the rises of 68% and 95% intervals for one parameter.
+
+    Raises InputError if the scan does not hold it.
+    """
     x = _only_axis(scan)
     value = scan.twice_nll()
     if value is None or not np.any(np.isfinite(value)):
@@ -306,7 +312,10 @@ def contours(scan: Scan) -> Figure:
 
 
 def relic_line(scan: Scan) -> Figure:
-    """Relic density along one parameter, with the observed one."""
+    """Relic density along one parameter, with the observed one.
+
+    Raises InputError if the scan does not hold it.
+    """
     x, density = _only_axis(scan), scan.get("relic density")
     if density is None:
         raise InputError(f"{scan.source}: the scan holds no {OMEGA_H2}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .api import (
         Card,
         RunResult,
+        cite,
         constraints,
         generate,
         load_card,
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 __version__ = version("bkgen")
 __all__ = [
-    "Card", "RunResult", "__version__", "constraints", "generate", "load_card", "merge", "open", "rates", "relic",
-    "resume", "reweight", "run", "run_all", "solve",
+    "Card", "RunResult", "__version__", "cite", "constraints", "generate", "load_card", "merge", "open", "rates",
+    "relic", "resume", "reweight", "run", "run_all", "solve",
 ]  # fmt: skip
 
 

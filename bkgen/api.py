@@ -1,4 +1,4 @@
-"""The public interface: load_card, rates, relic, constraints, solve, generate, run, resume, merge, reweight, open.
+"""The public interface: load_card, rates, relic, constraints, solve, cite, generate, run and so on.
 
 The command line only calls it.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Card",
     "RunResult",
+    "cite",
     "constraints",
     "generate",
     "load_card",
@@ -87,6 +88,13 @@ def constraints(card: Card) -> Constraints:
     from .exclusions import constraints
 
     return constraints(card)
+
+
+def cite(card: Card) -> str:
+    """BibTeX of everything that results of a card rest on, see `bkgen.citations`."""
+    from .citations import cite
+
+    return cite(card)
 
 
 def generate(card: Card, workers: int | None = None) -> EventStream:

@@ -320,6 +320,19 @@ def constraints(
 
 
 @app.command()
+def cite(card: CardPath) -> None:
+    """What to cite for results of a card, as BibTeX: model, form factors, constants, data, programs.
+
+    Example: bkgen cite cards/dark_higgs.yaml > references.bib
+    """
+    from . import api
+
+    job = api.load_card(card)
+    show_warnings(job.warnings)
+    print(api.cite(job), end="")
+
+
+@app.command()
 def models(
     name: Annotated[str | None, typer.Argument(help="A model, or 'inputs' for the constants.")] = None,
 ) -> None:

@@ -207,7 +207,10 @@ def parameter_unit(card: Card, parameter: str) -> str:
 
 
 def parameter_of(card: Card, path: str) -> tuple[FieldInfo, float | None]:
-    """The field of a parameter and its value in the card, None where it has none."""
+    """The field of a parameter and its value in the card, None where it has none.
+
+    Raises InputError for an unknown parameter, and for one that is not a real number.
+    """
     owner: BaseModel = card.model
     *blocks, key = path.split(".")
     for i, name in enumerate(blocks):

@@ -362,7 +362,7 @@ class Spectrum:
         return np.asarray(below / self.rate()).reshape(np.shape(q2))
 
     def ppf(self, u: ArrayLike) -> Array:
-        """Quantile [GeV^2] of u in [0, 1], from the table that events are sampled from."""
+        """Quantile [GeV^2] of u in [0, 1], from the table that events are sampled from; else raises ValueError."""
         target = np.atleast_1d(np.asarray(u, dtype=np.float64)) * self.rate()
         if np.any((target < 0.0) | (target > self.rate() * (1.0 + 1e-15))):
             raise ValueError("ppf needs probabilities in [0, 1]")
@@ -387,6 +387,8 @@ class Spectrum:
         ----------
         edges: (n+1,) increasing q2 [GeV^2]; a line counts in the bin [lower, upper) that holds it, the last is closed.
         weight: optional function of q2 that multiplies the density, e.g. the mean invisible probability.
+
+        Raises ValueError for edges that do not increase.
         """
         x = np.asarray(edges, dtype=np.float64)
         if x.ndim != 1 or len(x) < 2 or not np.all(np.diff(x) > 0.0):

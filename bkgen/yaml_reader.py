@@ -114,7 +114,10 @@ def parse(text: str, source: str) -> Document:
 
 
 def from_mapping(data: Mapping[Any, Any], source: str) -> Document:
-    """A document without line numbers from values in memory; numpy scalars, tuples and paths become plain."""
+    """A document without line numbers from values in memory; numpy scalars, tuples and paths become plain.
+
+    Raises InputError for anything but a mapping, and for blocks nested too deeply.
+    """
     document = Document(source)
     if not isinstance(data, Mapping):
         raise InputError(f"{source}: not a card: expected a mapping of keys and values")

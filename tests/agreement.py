@@ -1,16 +1,16 @@
-"""The tables of docs/agreement.md: written by running the tests of EOS or flavio as a script, compared by them.
+"""The tables of docs/validation.md: written by running a test module as a script, compared by them.
 
 Also a form-factor set in the parametrisation that both programs use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bkgen.formfactors import FormFactorSet
 
-PAGE = Path(__file__).parent.parent / "docs" / "agreement.md"
+PAGE = Path(__file__).parent.parent / "docs" / "validation.md"
 SHARED = {"f_0": "f_plus", "A_12": "A_0", "T_2": "T_1"}
 """Form factors whose first coefficient is fixed by another one at q2 = 0."""
 POLES = {"f_plus": "1-", "f_T": "1-", "f_0": "0+", "V": "1-", "T_1": "1-", "A_0": "0-", "A_1": "1+", "A_12": "1+"}
@@ -47,14 +47,13 @@ def orders(form_factor: str) -> range:
 
 def table(program: str, rows: list[Row]) -> str:
     """Section of the page for one program."""
-    lines = [
-        f"## {program}",
-        "",
-        f"| quantity | point | {program} | bkgen | agree within |",
-        "| --- | --- | --- | --- | --- |",
-        *(f"| {' | '.join(row)} |" for row in rows),
-    ]
-    return "\n".join(lines)
+    return section(program, ("quantity", "point", program, "bkgen", "agree within"), rows)
+
+
+def section(title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]], text: str = "") -> str:
+    """Section of the page: a title, a paragraph, a table."""
+    lines = (f"| {' | '.join(cells)} |" for cells in (header, ("---",) * len(header), *rows))
+    return "\n".join([f"## {title}", "", *([text, ""] if text else []), *lines])
 
 
 def sections() -> dict[str, str]:

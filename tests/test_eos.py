@@ -1,6 +1,6 @@
 """EOS as an oracle: dBR/dq2 and F_L of b -> s nu nubar in the weak effective theory, with EOS's own inputs.
 
-Run as a script, this module writes its table in docs/agreement.md.
+Run as a script, this module writes its table in docs/validation.md.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def test_the_named_input_set() -> None:
 
 
 def section() -> str:
-    """The part of docs/agreement.md of this program."""
+    """The part of docs/validation.md of this program."""
     rows = [
         (
             f"dBR/dq2({name})",

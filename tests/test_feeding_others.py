@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 from bkgen_analysis import points
+from pages import blocks
 
 from bkgen.api import load_card
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "feeding-others.md"
-BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def outputs(folder: Path) -> Iterator[tuple[str, str]]:
@@ -25,7 +25,7 @@ def outputs(folder: Path) -> Iterator[tuple[str, str]]:
     (folder / "cards").symlink_to(ROOT / "cards")
     programs = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "MPLBACKEND": "Agg"}
-    for language, code in BLOCK.findall(PAGE.read_text(encoding="utf-8")):
+    for language, code in blocks(PAGE):
         command = ["bash", "-euo", "pipefail", "-c", code] if language == "bash" else [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
@@ -88,5 +88,5 @@ def test_only_zfit_is_not_run() -> None:
     """Its block is the one that is marked otherwise; all others are Python or shell."""
     text = PAGE.read_text(encoding="utf-8")
     fences = re.findall(r"^```(\S+.*)$", text, re.MULTILINE)
-    assert len(fences) == len(BLOCK.findall(text)) + 1
+    assert len(fences) == len(blocks(PAGE)) + 1
     assert fences[-1] == "{code-block} python"

@@ -1,6 +1,6 @@
 """flavio as an oracle: Standard Model rates and F_L of B -> K(*) nu nubar with flavio's own inputs.
 
-Run as a script, this module writes its table in docs/agreement.md.
+Run as a script, this module writes its table in docs/validation.md.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def test_the_named_input_set(name: str) -> None:
 
 
 def section() -> str:
-    """The part of docs/agreement.md of this program."""
+    """The part of docs/validation.md of this program."""
     rows = []
     for name, (process, _, _) in PROCESSES.items():
         rows += [

@@ -1,9 +1,11 @@
-"""Every public module, class, function and method of both packages says what it is."""
+"""Every public module, class, function and method of both packages says what it is, and functions what they raise."""
 
 from __future__ import annotations
 
+import ast
 import enum
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Iterator
@@ -121,3 +123,61 @@ def test_the_search_finds_what_is_missing(tmp_path: Path, monkeypatch: pytest.Mo
         "Named.later",
         "Named.make",
     }
+
+
+# --- errors
+
+ERRORS = {"InputError", "MissingExtra", "RunError", "ValueError"}
+SOURCES = [path for name in MODULES if not name.endswith(".cli") and (path := importlib.util.find_spec(name))]
+
+
+def raised(node: ast.AST) -> Iterator[str]:
+    """Errors that a function raises itself and does not catch; those of inner functions are not its own."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        if isinstance(child, ast.Try) and child.handlers:
+            for part in (*child.handlers, *child.orelse, *child.finalbody):
+                yield from raised(part)
+            continue
+        if isinstance(child, ast.Raise) and isinstance(child.exc, ast.Call) and isinstance(child.exc.func, ast.Name):
+            yield child.exc.func.id
+        yield from raised(child)
+
+
+def unsaid(body: list[ast.stmt], prefix: str = "") -> Iterator[str]:
+    """Public functions and methods with an error that their docstring does not name."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and is_public(node.name):
+            yield from unsaid(node.body, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and is_public(node.name):
+            missing = {error for error in raised(node) if error in ERRORS} - set(
+                (ast.get_docstring(node) or "").replace(".", " ").replace(",", " ").replace(";", " ").split()
+            )
+            yield from (f"{prefix}{node.name}: {error}" for error in sorted(missing))
+
+
+@pytest.mark.parametrize("spec", SOURCES, ids=lambda spec: spec.name)
+def test_docstrings_name_the_errors(spec: Any) -> None:
+    """`Raises ValueError ...` in each public function that raises one; the commands turn errors into lines."""
+    assert list(unsaid(ast.parse(Path(spec.origin).read_text(encoding="utf-8")).body)) == []
+
+
+def test_unsaid_errors_are_found() -> None:
+    """Direct ones and those of a handler, not what is caught and not what an inner function raises."""
+    code = """
+def f(x):
+    if x: raise ValueError("no")
+def g(x):
+    \"\"\"Raises ValueError.\"\"\"
+    raise ValueError("no")
+def h(x):
+    try: raise ValueError("caught")
+    except ValueError: raise InputError("not caught")
+def k(x):
+    def inner(): raise RunError("later")
+    return inner
+class C:
+    def m(self): raise RunError("no")
+"""
+    assert list(unsaid(ast.parse(code).body)) == ["f: ValueError", "h: InputError", "C.m: RunError"]

@@ -1,4 +1,7 @@
-"""Templates against redist (arXiv:2402.08417), the reweighting program of the authors of the published likelihood."""
+"""Templates against redist (arXiv:2402.08417), the reweighting program of the authors of the published likelihood.
+
+Run as a script, this module writes its table in docs/validation.md.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import tomllib
 from itertools import pairwise
 from typing import Any
 
+import agreement
 import numpy as np
 import pyhf
 import pytest
@@ -98,3 +102,20 @@ def test_yields_are_redists() -> None:
     expected, _ = likelihood.jacobian(point, Signal(0.0, ours(shape, a)))
     np.testing.assert_allclose(theirs, expected, rtol=1e-6)
     assert np.max(np.abs(theirs / likelihood.jacobian(point, Signal(0.0, np.ones(30)))[0] - 1.0)) > 1e-3
+
+
+def section() -> str:
+    """The part of docs/validation.md of this program: every third bin of the first channel, for a peak."""
+    weights, r = reweighting("bump", 0).weight_func({"a": 2.5})(), ours("bump", 2.5)
+    rows = [
+        ("r, peak at 8 GeV2", f"channel A, bin {i}", f"{weights[i]:.4g}", f"{r[i]:.4g}", "1e-07") for i in (0, 3, 6)
+    ]
+    return agreement.table("redist", rows)
+
+
+def test_the_checked_in_table_is_this_one() -> None:
+    assert agreement.sections()["redist"] == section()
+
+
+if __name__ == "__main__":
+    agreement.write(section())

@@ -3,16 +3,21 @@
 A row of functions.json is ``{name, call, args, value, rel_tol, source}``.  ``args`` is a list or a mapping; in
 place of a number, ``{"call": ..., "args": ...}`` is the result of another call.  Complex values are ``{re, im}``.
 A row of cards.json is ``{name, card, quantity, value, rel_tol, source}``; ``card`` states every input of the number.
+``published`` is the number as a paper prints it, with paper and quantity.  Run as a script, this module writes those
+rows in docs/validation.md.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import agreement
 import numpy as np
 import pytest
 
@@ -171,3 +176,46 @@ def test_eos_differential_branching_fraction(q2: float, C_V: float, expected: fl
     inputs = Inputs(constants, {"K": EOS_FORM_FACTORS})
     density = integrated(short_distance_density(np.array([q2]), channel("B+ -> K+"), inputs))
     assert branching_fraction(float(density[0]), 1.641e-12) == pytest.approx(expected, rel=1e-5)
+
+
+def published() -> Iterator[tuple[str, str, str, str]]:
+    """Paper, quantity, the number as printed, and that of bkgen with as many digits."""
+    for row in (row for row in [*CARDS, *FUNCTIONS] if "published" in row):
+        if "card" in row:
+            value = {found.name: found.value for found in rates(card_of(row["name"]))}[row["quantity"]]
+        else:
+            value = evaluate({"call": row["call"], "args": row["args"]})
+        printed = row["published"]
+        yield printed["paper"], printed["quantity"], printed["value"], shown(value, printed["value"])
+
+
+def shown(value: float, printed: str) -> str:
+    """A number with the digits of another one, as 4.97(37)e-06."""
+    digits = re.sub(r"\(.*?\)|e.*", "", printed).replace(".", "").lstrip("0")
+    return f"{value:.{len(digits)}g}"
+
+
+def section() -> str:
+    """The part of docs/validation.md on publications."""
+    header = ("paper", "quantity", "published", "bkgen")
+    text = "More reference numbers are in `tests/reference`; where a paper is wrong is in [](errata.md)."
+    return agreement.section("Publications", header, list(published()), text)
+
+
+def test_the_checked_in_table_is_this_one() -> None:
+    assert agreement.sections()["Publications"] == section()
+
+
+@pytest.mark.parametrize("row", list(published()), ids=lambda row: row[1])
+def test_published_numbers(row: tuple[str, str, str, str]) -> None:
+    """To the printed error in units of the last digits, or within one of the last digit."""
+    _, _, printed, ours = row
+    match = re.fullmatch(r"([\d.]+)(?:\((\d+)\))?(e-\d+)?", printed)
+    assert match
+    number, error, exponent = match.groups()
+    last = float(f"1e-{len(number.partition('.')[2])}") * float(f"1{exponent or ''}")
+    assert abs(float(ours) - float(number + (exponent or ""))) <= 1.01 * last * int(error or 1)
+
+
+if __name__ == "__main__":
+    agreement.write(section())

@@ -66,6 +66,11 @@ class Model(Block, ABC):
     """PDG code of an X that is a particle but has no `widths`, 0 if it has none."""
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Folders of `bkgen/data` whose tables this point uses, besides form factors and constants; for `cite`."""
+        return ()
+
+    @property
     def uses_form_factors(self) -> bool:
         """Whether rates depend on form factors and have their uncertainties."""
         return True

@@ -168,6 +168,11 @@ class DarkHiggs(Model):
 
     # --- checks
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Widths of H1 to Standard Model particles."""
+        return ("dark_higgs_widths",)
+
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """Blocks, thresholds, and points at which the model has no prediction."""
         yield from super().check(channel, inputs)
@@ -336,7 +341,10 @@ class DarkHiggs(Model):
         return Widths(self.mediator, _H1, self.m_H1, open_channels, frozenset(invisible))
 
     def Zp_widths(self, inputs: Inputs) -> Widths:
-        """Partial widths of the Z' [GeV]; electrons through the loop-induced kinetic mixing."""
+        """Partial widths of the Z' [GeV]; electrons through the loop-induced kinetic mixing.
+
+        Raises ValueError without a Zp block.
+        """
         if self.Zp is None:
             raise ValueError("the model has no Zp block")
         c, Zp = inputs.constants, self.Zp

@@ -120,6 +120,11 @@ class DarkPhoton(Model):
 
     # --- what is refused, and what is doubtful
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Widths to hadrons from the shipped R, unless the card has its own."""
+        return ("r_ratio",) if self.r_ratio is None else ()
+
     def check(self, channel: Channel, inputs: Inputs) -> Iterator[Problem]:
         """Alternatives, thresholds, the range of g_bs, of the table of R and of the lineshape, a rate."""
         yield from super().check(channel, inputs)

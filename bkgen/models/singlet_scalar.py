@@ -43,6 +43,11 @@ class SingletScalar(PairModel):
     propagator: Literal["full", "contact"] = parameter("of the Higgs boson", unit="", default="full")
 
     @property
+    def tables(self) -> tuple[str, ...]:
+        """Widths of a virtual Higgs boson, for the relic density."""
+        return ("dark_higgs_widths",)
+
+    @property
     def masses(self) -> tuple[float, float]:
         """Masses of the pair [GeV]."""
         return self.m_S, self.m_S
