@@ -67,7 +67,10 @@ def ratios(scan: Scan) -> Figure:
 
 
 def regions(scan: Scan) -> Figure:
-    """The excluded region of two parameters, and a line for each limit where the prediction reaches it."""
+    """The excluded region of two parameters, and a line for each limit where the prediction reaches it.
+
+    Raises InputError unless both axes have at least two values.
+    """
     (x_name, x), (y_name, y) = scan.axes.items()
     if min(x.size, y.size) < 2:
         raise InputError(f"{scan.source}: a region needs two axes of at least two values each")

@@ -213,7 +213,10 @@ class Weighing:
         return batch, batch.digest()
 
     def ratio(self, columns: dict[str, Any]) -> Array:
-        """(n,) new over old differential width of each event, 0 where X is seen."""
+        """(n,) new over old differential width of each event, 0 where X is seen.
+
+        Raises RunError where the old width vanishes and the new one does not.
+        """
         names = ("q2", "cos_theta", "cos_theta_K", "azimuth")
         wide: dict[str, Array] = {name: columns[name].astype(np.float64) for name in names if name in columns}
         modes, mode = self.old.sample.modes, columns["mode"].astype(np.int64)

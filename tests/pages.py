@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from bkgen_analysis.style import plain_style
 from typer.testing import CliRunner
 
 from bkgen import cli
@@ -52,7 +53,8 @@ def run(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, leave_out: st
         if language == leave_out:
             continue
         if language == "python":
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            # a fresh style: EOS switches TeX on when other tests import it
+            with plain_style(), contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of other packages
                 exec(compile(text, f"{page.name}: {text[:40]}", "exec"), names)
             continue

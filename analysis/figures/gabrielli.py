@@ -73,7 +73,7 @@ def alpha_D_of_rate(branching: float, m_Q: float, Lambda: float) -> float:
 
 
 def differential(card: Card, q2: Array) -> Array:
-    """dBR/dq2 (n,) [GeV^-2] at q2 (n,) [GeV^2], 0 outside of the continuum."""
+    """dBR/dq2 (n,) [GeV^-2] at q2 (n,) [GeV^2], 0 outside of the continuum.  Raises ValueError without one."""
     continuum = card.model.spectrum(card.decay, card.physics_inputs).continuum
     if continuum is None:
         raise ValueError(f"{card.model.describe_name()} has no continuum in {card.channel}")
