@@ -63,7 +63,7 @@ class Journal:
         journal = journal_of(path)
         try:
             content = journal.read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         lines = content[: content.rfind(b"\n") + 1].splitlines()
         if not lines:  # killed before its first line was complete
