@@ -84,7 +84,11 @@ class _Form(BaseModel):
     content_sha256: Digest
     rate: float = Field(gt=0.0)
     branching_fraction: float = Field(gt=0.0)
+    br_invisible: float
+    n_expected: float | None
     weight: float
+    seed: int
+    written: dict[str, str]
     modes: list[dict[str, Any]]
     particles: dict[str, Any]
     branches: dict[str, Literal["float64", "float32", "int64", "int32", "int16", "int8", "bool"]]
