@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bkgen.card import Card, card_from_dict
-from bkgen.errors import InputError, Problem
+from bkgen.errors import InputError
 from bkgen.io import reading
 from bkgen.io.metadata import require_whole
 from bkgen.results import Quantity
@@ -161,13 +161,8 @@ def _relative_error(values: Array, covariance: Array) -> float:
 
 
 def _metadata(path: Path) -> Mapping[str, Any]:
-    metadata, branches = reading.read_metadata(path)
-    if "card" not in metadata:
-        raise InputError(f"{path}: not an event file of bkgen (no card in its metadata)")
+    metadata, _ = reading.read_metadata(path)
     require_whole(metadata, path)
-    missing = [name for name in Columns._fields if name not in branches]
-    if missing:
-        raise InputError(Problem((), f"{path}: has no branch {', '.join(missing)}"))
     return metadata
 
 

@@ -23,6 +23,7 @@ except ImportError as error:
 
 _SHOWN = 1e-3  # of the yield today, the smallest that is shown
 _X_MAX = 300.0
+_NEEDED = ({"x", "Y", "Y_eq"}, {"T", "Y", "Y_eq", "Y_mediator", "Y_mediator_eq"})
 
 
 def yields(history: Mapping[str, ArrayLike], title: str, source: str) -> Figure:
@@ -31,7 +32,7 @@ def yields(history: Mapping[str, ArrayLike], title: str, source: str) -> Figure:
     Raises InputError for a history without yields, as of a relic that never freezes out.
     """
     found = {name: np.asarray(values, dtype=np.float64) for name, values in history.items()}
-    if "Y" not in found or not {"x", "T"} & found.keys():
+    if not any(needed <= found.keys() for needed in _NEEDED):
         raise InputError(f"{source}: no yields to draw, there is no freeze-out")
     with plain_style():
         figure = Figure(figsize=(6.0, 4.4), layout="constrained")
@@ -68,7 +69,7 @@ def is_answer(path: Path) -> bool:
     """Whether a file is the JSON answer of `bkgen relic`."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(data, dict) and data.get("command") == "relic"
 
@@ -76,8 +77,15 @@ def is_answer(path: Path) -> bool:
 def yields_of_answer(path: Path) -> Figure:
     """The figure of an answer of `bkgen relic --json`.  Raises InputError as `yields`."""
     data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    omega = data["quantities"][OMEGA_H2]["value"]
-    return yields(data["history"], _title(omega), f"{path.name}, inputs {str(data['inputs_sha256'])[:12]}")
+    try:
+        omega = data["quantities"][OMEGA_H2]["value"]
+        history = {str(name): np.array(values, dtype=np.float64) for name, values in data["history"].items()}
+        usable = all(values.ndim == 1 and np.all(np.isfinite(values)) for values in history.values())
+        if not usable or len({values.size for values in history.values()}) != 1 or 0 in map(np.size, history.values()):
+            raise ValueError("arrays of different lengths, or not finite")
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError):
+        raise InputError(f"{path}: not the whole answer of bkgen relic: make it again with --json") from None
+    return yields(history, _title(omega), f"{path.name}, inputs {str(data.get('inputs_sha256'))[:12]}")
 
 
 def _title(omega_h2: object) -> str:

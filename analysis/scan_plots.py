@@ -136,7 +136,7 @@ def read_scan(path: Path) -> Scan:
     """A scan from the JSON answer of `bkgen scan`.  Raises InputError if the file is not one."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not JSON"
         raise InputError(f"{path}: {reason}") from None
     axes, arrays = (data.get(key) if isinstance(data, dict) else None for key in ("axes", "arrays"))

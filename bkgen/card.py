@@ -46,7 +46,7 @@ from .card_rules import rule_problems
 from .channels import CHANNELS, Channel
 from .constants import Constants
 from .dark_matter import DecayMode
-from .errors import InputError, Problem, RunError, suggestion
+from .errors import InputError, Problem, RunError, calculating, suggestion
 from .formfactors import Inputs, available, form_factor_set
 from .models import Model, registry
 from .spectrum import Spectrum
@@ -192,10 +192,17 @@ class Card(CardBlock):
         if self.model.uses_form_factors and transition not in self.form_factors.sets():
             yield Problem(("form_factors", transition), f"required in {self.channel}, see 'bkgen models'")
             return
-        for problem in self.model.check(self.decay, self.physics_inputs):
+        for problem in self._model_problems():
             own = problem.path[:1] != ("channel",)
             path = ("model", *problem.path) if own else problem.path
             yield Problem(path, problem.message, problem.value)
+
+    def _model_problems(self) -> list[Problem]:
+        try:
+            with calculating("its rate"):
+                return list(self.model.check(self.decay, self.physics_inputs))
+        except RunError as error:
+            return [Problem((), str(error))]
 
     def _kst_decay_problems(self) -> Iterator[Problem]:
         decays = [decay.name for decay in self.decay.decays] if self.decay.prefix == "Kst" else []

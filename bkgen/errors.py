@@ -11,7 +11,8 @@ An `InputError` carries every problem found, one line each; nobody should have t
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -56,6 +57,19 @@ class MissingExtra(BkgenError):
 
 class RunError(BkgenError):
     """The job was valid but failed while running."""
+
+
+@contextmanager
+def calculating(what: str) -> Iterator[None]:
+    """Raises RunError, one line, where arithmetic fails: couplings or masses far outside anything physical."""
+    import numpy as np  # not for every command
+
+    try:
+        with np.errstate(over="raise", divide="raise", invalid="raise"):
+            yield
+    except (ValueError, ArithmeticError) as error:
+        reason = " ".join(str(error.args[-1] if error.args else type(error).__name__).split())
+        raise RunError(f"{what} cannot be calculated at this point: {reason}") from error
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from .card import Card
 from .channels import CHANNELS
 from .dark_matter import OMEGA_H2, FreezeIn, Widths
-from .errors import InputError
+from .errors import InputError, calculating
 from .formfactors import Inputs
 from .limits import Limit, all_limits
 from .models.sm import StandardModel
@@ -165,6 +165,7 @@ def table_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
     return found
 
 
+@calculating("the constraints")
 def constraints(card: Card) -> Constraints:
     """The point of a card against every limit that applies to it; limits that do not apply are left out."""
     warnings: list[str] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .card import Card
 from .detector_presets import Detector
+from .errors import calculating
 from .formfactors import Inputs
 from .generator import Beam, Job, Sample
 
@@ -42,6 +43,7 @@ def _eigen_variations(card: Card) -> dict[str, Inputs]:
     }
 
 
+@calculating("the spectrum")
 def sample_of(card: Card) -> Sample:
     """The sample that the card describes, its physics evaluated."""
     return Sample(job_of(card))

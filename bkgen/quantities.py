@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .card import Card
 from .channels import Channel
 from .dark_matter import Widths, invisible_fraction
+from .errors import RunError, calculating
 from .formfactors import FormFactorSet, Inputs
 from .kinematics import p_B_upsilon4S, two_body_momentum
 from .results import Quantity
@@ -26,11 +27,13 @@ Probability = Callable[[Array], Array]
 """Mean p_invisible at q2 (n,) [GeV^2]."""
 
 
+@calculating("the rates")
 def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
     """Branching fractions of the channel, then widths, branching fractions and ctau of the mediator, then `derived`.
 
     Uncertainties are those of the form factors, propagated linearly along the principal axes of their covariance;
     widths of the mediator do not depend on them.  Without `uncertainties` the values are the same, but faster.
+    Raises RunError for a point whose rates are not finite numbers.
     """
     source = card.model.describe_name()
     form_factors = _form_factors(card)
@@ -48,7 +51,11 @@ def rates(card: Card, uncertainties: bool = True) -> list[Quantity]:
     central |= card.model.further_rates(card.decay, card.physics_inputs)
     errors = form_factor_uncertainties(card, values) if uncertainties else {}
     quantities = [Quantity(name, value, "1", errors.get(name), source) for name, value in central.items()]
-    return [*quantities, *_mediator_quantities(card, widths), *card.model.derived(card.physics_inputs)]
+    quantities += [*_mediator_quantities(card, widths), *card.model.derived(card.physics_inputs)]
+    for quantity in quantities:
+        if not np.all(np.isfinite([quantity.value, quantity.uncertainty or 0.0])):
+            raise RunError(f"the rates cannot be calculated at this point: {quantity.name} is not a finite number")
+    return quantities
 
 
 def branching_fractions(card: Card, inputs: Inputs) -> dict[str, float]:

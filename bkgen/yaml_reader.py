@@ -17,7 +17,8 @@ from .errors import InputError, Problem
 
 Keys = tuple[str, ...]
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 64_000  # takes a few seconds to read, in the worst case; cards have a few thousand
+MAX_VALUES = 1000  # aliases of aliases can stand for billions; cards have a few dozen
 _TAG = "tag:yaml.org,2002:"
 _KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge")
 _PLAIN_TAGS = {_TAG + kind for kind in _KINDS}
@@ -52,6 +53,7 @@ class Document:
     lines: dict[Keys, int] = field(default_factory=dict)
     texts: dict[Keys, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    size: int = 0
 
     def line(self, path: Keys) -> int:
         """Line of the key, or of the closest block around it; 0 if unknown."""
@@ -84,6 +86,8 @@ def read_document(path: Path) -> Document:
             raise InputError(f"{source}: is a folder, not a card")
         if path.stat().st_size > MAX_BYTES:
             raise InputError(f"{source}: larger than {MAX_BYTES // 1000} kB, not a card")
+        if not path.is_file():  # a device may never end, and nobody may write to a pipe
+            raise InputError(f"{source}: is a pipe or a device, not a card")
         return parse(path.read_bytes().decode("utf-8-sig"), source)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file") from None
@@ -160,6 +164,9 @@ def _explain(error: MarkedYAMLError) -> str:
 
 
 def _construct(node: Node, path: Keys, document: Document, parents: tuple[Node, ...]) -> Any:
+    document.size += 1
+    if document.size > MAX_VALUES:
+        raise InputError(f"{document.source}: more than {MAX_VALUES} values, not a card")
     if any(node is parent for parent in parents):
         document.problems.append(Problem(path, "a block cannot contain itself"))
         return None

@@ -381,7 +381,7 @@ def test_binary_folder_and_missing_files(tmp_path: Path) -> None:
     large.write_text("#" * 2_000_000)
     for path, expected in (
         (binary, "not a text file (not UTF-8)"),
-        (large, "larger than 1000 kB, not a card"),
+        (large, "larger than 64 kB, not a card"),
         (tmp_path, "is a folder, not a card"),
         (tmp_path / "none.yaml", "no such file"),
         (tmp_path / ("x" * 300), "cannot be read (File name too long)"),

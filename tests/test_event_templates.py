@@ -149,7 +149,7 @@ def test_few_events_are_warned_about(tmp_path: Path) -> None:
 
 
 def test_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
-    """Missing, damaged, foreign files, other channels, files without the branches."""
+    """Missing, damaged, foreign files, other channels, files without the metadata."""
     other = tmp_path / "kst.root"
     api.run(card({"name": "sm"}, other, events=100, channel="B0 -> K*0"))
     text, bare = tmp_path / "text.root", tmp_path / "bare.root"
@@ -162,7 +162,7 @@ def test_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
         tmp_path / "none.root": "no such file",
         text: "not an event file",
         other: r"holds B0 -> K\*0",
-        bare: "no branch weight, p_invisible",
+        bare: "its metadata are not those of an event file of this version",
     }
     for path, message in wanted.items():
         with pytest.raises(InputError, match=message) as caught:

@@ -140,9 +140,9 @@ def _with_metadata(source: Path, target: Path, change: Callable[[dict[str, Any]]
         ({"inputs_sha256": "abc"}, "inputs_sha256 differs from "),
         ({"rate": 1.0}, "rate is 1.0, it is "),
         ({"reweighted": {}}, "is reweighted; merge the original files, then reweight"),
-        ({"chunks": []}, "is truncated, it holds 131072 of 131072 events"),
-        ({"chunk_range": [0, 2]}, "is truncated, it holds 131072 of 262144 events"),
-        ({"chunks": ["00"]}, "chunk 0 is damaged, its content does not have the digest in the metadata"),
+        ({"chunks": []}, "its metadata are not those of an event file of this version (chunk_range)"),
+        ({"chunk_range": [0, 2], "chunks": ["00" * 32] * 2}, "is truncated, it holds 131072 of 262144 events"),
+        ({"chunks": ["00" * 32]}, "chunk 0 is damaged, its content does not have the digest in the metadata"),
         ({"chunk_range": None}, "its metadata are not those of an event file of this version"),
     ],
 )

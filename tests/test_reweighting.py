@@ -19,6 +19,7 @@ from scipy import stats
 from bkgen import api, reweighting
 from bkgen.card import Card, card_from_dict
 from bkgen.errors import InputError
+from bkgen.generator import CHUNK
 from bkgen.jobs import sample_of
 from bkgen.quantities import branching_fractions
 from bkgen.variations import Angles
@@ -250,9 +251,9 @@ def test_q2_that_the_file_does_not_have(tmp_path: Path) -> None:
     assert "the card has a continuum, the file has only lines" in refused(line, card_of({"name": "sm"}))
 
 
-def _changed(path: Path, target: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+def _changed(path: Path, target: Path, change: Callable[[dict[str, Any]], None], stop: int | None = None) -> Path:
     with uproot.open(path) as file:
-        columns, metadata = file["events"].arrays(library="np", entry_stop=10), json.loads(str(file["metadata"]))
+        columns, metadata = file["events"].arrays(library="np", entry_stop=stop), json.loads(str(file["metadata"]))
     change(metadata)
     with uproot.recreate(target) as copy:
         copy.mktree("events", {name: values.dtype for name, values in columns.items()}).extend(columns)
@@ -266,7 +267,8 @@ def test_files_that_cannot_be_reweighted(files: dict[str, Path], tmp_path: Path)
     assert refused(other, sm)[0].startswith(
         f"{other}: its model has a width of 1e-18 GeV in the file, made by version 0"
     )
-    piece = _changed(files[K], tmp_path / "b.root", lambda metadata: metadata.update(chunk_range=[0, 1]))
+    first = {"chunk_range": [0, 1], "chunks": ["00" * 32]}
+    piece = _changed(files[K], tmp_path / "b.root", lambda metadata: metadata.update(first), CHUNK)
     assert refused(piece, sm)[0].startswith(f"{piece}: holds the chunks 0:1 of 2 only")
     again = _changed(files[K], tmp_path / "c.root", lambda metadata: metadata.update(reweighted={}))
     assert refused(again, sm) == [f"{again}: is reweighted already; reweight the original file"]

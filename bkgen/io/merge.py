@@ -120,18 +120,10 @@ def _consistent(output: Path, files: Sequence[Path]) -> list[Shard]:
 def _shard(path: Path) -> Shard:
     """What a file holds.  Raises InputError for a file that is none of bkgen, is reweighted or truncated."""
     with RootReader(path) as file:
-        metadata, entries = file.metadata, file.entries
+        metadata = file.metadata
     if "reweighted" in metadata:
         raise InputError(f"{path}: is reweighted; merge the original files, then reweight")
-    try:
-        shard = Shard(path, metadata, chunk_range(metadata))
-        expected = shard.events
-        whole = len(shard.chunks) == len(metadata["chunks"]) and entries == expected
-    except (KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: its metadata are not those of an event file of this version") from None
-    if not whole:
-        raise InputError(f"{path}: is truncated, it holds {entries} of {expected} events")
-    return shard
+    return Shard(path, metadata, chunk_range(metadata))
 
 
 def _differences(first: Shard, other: Shard) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import __version__
 from ..constants import data_path
@@ -53,6 +55,73 @@ def content_sha256(digests: list[bytes]) -> str:
 def written() -> dict[str, str]:
     """When and where a file is made."""
     return {"time": datetime.now(UTC).isoformat(timespec="seconds"), "host": platform.node()}
+
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Blocks(BaseModel):
+    """The blocks of a card that are used without reading the card itself."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, Any]
+
+    output: dict[str, Any]
+
+
+class _Form(BaseModel):
+    """The metadata that readers of event files rely on."""
+
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    __pydantic_extra__: dict[str, Any]
+
+    bkgen: str
+    card: _Blocks
+    inputs_sha256: str
+    data_sha256: str
+    events: int = Field(gt=0, lt=2**53)
+    chunk_size: int = Field(gt=0, lt=2**53)
+    chunk_range: list[int] = Field(min_length=2, max_length=2)
+    chunks: list[Digest]
+    content_sha256: Digest
+    rate: float = Field(gt=0.0)
+    branching_fraction: float = Field(gt=0.0)
+    br_invisible: float
+    n_expected: float | None
+    weight: float
+    seed: int
+    written: dict[str, str]
+    modes: list[dict[str, Any]]
+    particles: dict[str, Any]
+    branches: dict[str, Literal["float64", "float32", "int64", "int32", "int16", "int8", "bool"]]
+    warnings: list[str]
+    notes: dict[str, str]
+    reweighted: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _chunks_fit(self) -> _Form:
+        (first, last), total = self.chunk_range, -(-self.events // self.chunk_size)
+        if not (0 <= first < last <= total and len(self.chunks) == last - first):
+            raise ValueError("the chunks do not fit together")
+        return self
+
+
+def require_form(metadata: Mapping[str, Any], path: object, branches: Iterable[str], entries: int) -> None:
+    """Check what a file says about itself against what it holds: names of its branches, number of events.
+
+    Raises InputError if something is missing, of another kind, or not what the file holds.
+    """
+    try:
+        form = _Form.model_validate(metadata)
+    except ValidationError as error:
+        keys = dict.fromkeys(".".join(map(str, detail["loc"][:2])) or "chunk_range" for detail in error.errors())
+        wrong = ", ".join(list(keys)[:5])
+        raise InputError(f"{path}: its metadata are not those of an event file of this version ({wrong})") from None
+    if set(form.branches) != set(branches):
+        raise InputError(f"{path}: the branches are not those in its metadata")
+    expected = min(form.chunk_range[1] * form.chunk_size, form.events) - form.chunk_range[0] * form.chunk_size
+    if entries != expected:
+        raise InputError(f"{path}: is truncated, it holds {entries} of {expected} events")
 
 
 def chunk_range(metadata: Mapping[str, Any]) -> range:

@@ -67,10 +67,11 @@ class ParquetWriter(FileWriter):
                 self._file.close()
 
 
-def metadata_of(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """(metadata, column names) of a file of this writer; raises whatever pyarrow raises for another one."""
+def metadata_of(path: Path) -> tuple[dict[str, Any], list[str], int]:
+    """(metadata, column names, events) of a file of this writer; raises whatever pyarrow raises for another one."""
     with pyarrow.parquet.ParquetFile(path) as file:
-        return json.loads(file.metadata.metadata[METADATA.encode()]), list(file.schema_arrow.names)
+        about = file.metadata
+        return json.loads(about.metadata[METADATA.encode()]), list(file.schema_arrow.names), int(about.num_rows)
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:

@@ -70,11 +70,13 @@ class Journal:
             return None
         try:
             job, *others = [json.loads(line) for line in lines]
-            first = int(job["chunk_range"][0])
+            first, last = map(int, job["chunk_range"])
+            if not 0 <= first < last or not isinstance(job["card"]["output"], dict):
+                raise ValueError("no job")
             if [other["chunk"] for other in others] != list(range(first, first + len(others))):
                 raise ValueError("chunks out of order")
             return cls(path, job, [bytes.fromhex(other["sha256"]) for other in others])
-        except (ValueError, KeyError, TypeError, IndexError):
+        except (ValueError, KeyError, TypeError, IndexError, RecursionError):
             raise InputError(f"{journal}: not the journal of a run; start again with --force") from None
 
     @property

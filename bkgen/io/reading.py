@@ -10,6 +10,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import BkgenError, InputError
+from .metadata import require_form
 
 _READERS = {".hepmc": "pyhepmc.open", ".hepmc3": "pyhepmc.open", ".lhe": "pylhe.LHEFile.fromfile"}
 
@@ -29,11 +30,10 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], list[str]]:
         raise InputError(f"{path}: no such file")
     module = _module(path)
     try:
-        metadata, names = module.metadata_of(path)
-        if "bkgen" not in metadata:
-            raise KeyError("bkgen")
+        metadata, names, entries = module.metadata_of(path)
     except Exception as error:  # a damaged file can fail anywhere inside its library
         raise _refused(path, error) from None
+    require_form(metadata, path, names, entries)
     return metadata, names
 
 

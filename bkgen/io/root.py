@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..generator import EventBatch
+from .metadata import require_form
 from .writer import FileWriter
 
 TREE = "events"
@@ -82,11 +83,12 @@ class RootReader:
             self._file = uproot.open(path, object_cache=None, array_cache=None)
             self._tree = self._file[TREE]
             self.metadata: dict[str, Any] = json.loads(str(self._file[METADATA])) if finished else {}
-            if finished and "bkgen" not in self.metadata:
-                raise KeyError("bkgen")
             self.entries = int(self._tree.num_entries)
+            branches = list(self._tree.keys())
         except Exception as error:  # a damaged file can fail anywhere inside uproot
             raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
+        if finished:
+            require_form(self.metadata, path, branches, self.entries)
 
     def __enter__(self) -> RootReader:
         return self
@@ -103,10 +105,11 @@ class RootReader:
         return columns
 
 
-def metadata_of(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """(metadata, branch names) of a file of one of these writers; raises whatever uproot raises for another one."""
+def metadata_of(path: Path) -> tuple[dict[str, Any], list[str], int]:
+    """(metadata, branch names, events) of a file of one of these writers; raises whatever uproot raises for others."""
     with uproot.open(path) as file:
-        return json.loads(str(file[METADATA])), list(file[TREE].keys())
+        tree = file[TREE]
+        return json.loads(str(file[METADATA])), list(tree.keys()), int(tree.num_entries)
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:
