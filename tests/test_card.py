@@ -98,7 +98,13 @@ def test_defaults() -> None:
             "q2_rec_min": -1.0,
             "efficiency": None,
         },
-        "output": {"path": "outputs/card.root", "format": "root", "dtype": "float64", "columns": "all"},
+        "output": {
+            "path": "outputs/card.root",
+            "format": "root",
+            "dtype": "float64",
+            "columns": "all",
+            "compression": None,
+        },
     }
     assert resolved["form_factors"]["K"] == "HPQCD2022"
     assert card_from_dict(resolved) == card
