@@ -5,7 +5,7 @@ interrupted goes on where it was.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import chain
@@ -193,10 +193,11 @@ def execute(task: Task, workers: int, scheduler: str | None = None, progress: bo
     start = time.perf_counter()
     with ExitStack() as stack:
         journal = _journal(task)
-        events = _events(task, workers, scheduler, stack)
+        writer = FORMATS[card.output.format](task.path or Path(), sample, card.resolved())
+        events = _events(task, writer.prepare, workers, scheduler, stack)
         if journal is not None:
             stack.enter_context(journal)
-        writer = stack.enter_context(FORMATS[card.output.format](task.path or Path(), sample, card.resolved()))
+        stack.enter_context(writer)
         total = sum(map(sample.chunk_events, task.chunks))
         advance = stack.enter_context(progress_bar(total, "events", show=progress))
         try:
@@ -233,15 +234,21 @@ def _hint(task: Task, finished: int) -> str:
     return f"{part_of(path)}: {finished} of {len(task.chunks)} chunks are finished, go on with: bkgen resume {path}"
 
 
-def _events(task: Task, workers: int, scheduler: str | None, stack: ExitStack) -> Iterator[tuple[EventBatch, bytes]]:
-    """Chunks in order with their digests: those of the interrupted run, then new ones."""
+def _events(
+    task: Task,
+    prepare: Callable[[EventBatch], EventBatch],
+    workers: int,
+    scheduler: str | None,
+    stack: ExitStack,
+) -> Iterator[tuple[EventBatch, bytes]]:
+    """Chunks in order with their digests: those of the interrupted run, then new ones, which threads `prepare`."""
     from .io.part import Finished
 
     done = 0 if task.journal is None else len(task.journal.digests)
     old = None if task.journal is None else stack.enter_context(Finished(task.journal, task.sample))
     rest = task.chunks[done:]
     if scheduler is None:
-        made = task.sample.stream_chunks(workers, rest)
+        made = task.sample.stream_chunks(workers, rest, prepare)
     else:
         from .cluster import connect, stream_chunks
 

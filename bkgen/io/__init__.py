@@ -26,8 +26,11 @@ class Writer(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
+    def prepare(self, batch: EventBatch) -> EventBatch:
+        """What a thread can do to a chunk before it is its turn to be written; may overwrite its memory."""
+
     def write(self, batch: EventBatch) -> None:
-        """Append a chunk."""
+        """Append a chunk, prepared or not."""
 
     def finish(self, metadata: dict[str, Any]) -> None:
         """Complete the output; without this call nothing is left behind."""

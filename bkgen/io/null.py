@@ -21,6 +21,10 @@ class NullWriter:
     ) -> None:
         """Nothing to close."""
 
+    def prepare(self, batch: EventBatch) -> EventBatch:
+        """Nothing to prepare."""
+        return batch
+
     def write(self, batch: EventBatch) -> None:
         """Forget the chunk."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class RootWriter(FileWriter):
     """
 
     _file: Any = None
+    _begun = False
 
     def __init__(
         self, path: Path, branches: Mapping[str, np.dtype[Any]], n_chunks: int, compression: str = "lz4"
@@ -47,9 +49,24 @@ class RootWriter(FileWriter):
         capacity = min(self._n_chunks, MAX_BASKETS)
         return self._file.mktree(TREE, self._branches, initial_basket_capacity=capacity)
 
+    def prepare(self, batch: EventBatch) -> EventBatch:
+        """Values in the byte order of baskets, in the memory they are in: uproot copies nothing then."""
+        return replace(batch, columns={name: _big_endian(values) for name, values in batch.columns.items()})
+
     def write(self, batch: EventBatch) -> None:
         """Append a chunk."""
+        if not self._begun:
+            self._begin(batch)
+            self._begun = True
         self._events.extend(batch.columns)
+
+    def _begin(self, batch: EventBatch) -> None:
+        """Branches that the codec does not shrink in the first chunk, such as momenta under LZ4, are stored plain."""
+        self._events.compression = {name: self._useful(values) for name, values in batch.columns.items()}
+
+    def _useful(self, values: NDArray[Any]) -> Any:
+        plain = _big_endian(values.copy()).tobytes()
+        return self._compression if len(uproot.compression.compress(plain, self._compression)) < len(plain) else None
 
     def _complete(self, metadata: dict[str, Any]) -> None:
         self._file[METADATA] = json.dumps(metadata)
@@ -60,8 +77,21 @@ class RootWriter(FileWriter):
             self._file.close()
 
 
+def _big_endian(values: NDArray[Any]) -> NDArray[Any]:
+    """The same values (n,), stored with the most significant byte first; the memory of `values` is overwritten."""
+    stored = values.dtype.newbyteorder(">")
+    return values if values.dtype == stored else values.byteswap(inplace=True).view(stored)
+
+
 class RNTupleWriter(RootWriter):
     """The RNTuple `events`: one cluster for each chunk, one page per field in it."""
+
+    def prepare(self, batch: EventBatch) -> EventBatch:
+        """As it is: pages are little-endian."""
+        return batch
+
+    def _begin(self, batch: EventBatch) -> None:
+        """Compression is one for the whole file."""
 
     def _new_table(self) -> Any:
         return self._file.mkrntuple(TREE, self._branches)

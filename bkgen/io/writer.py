@@ -37,6 +37,10 @@ class FileWriter(ABC):
     def _open(self, part: Path) -> None:
         """Begin the file."""
 
+    def prepare(self, batch: EventBatch) -> EventBatch:
+        """What can be done to a chunk before it is its turn to be written, by any thread; may overwrite its memory."""
+        return batch
+
     @abstractmethod
     def write(self, batch: EventBatch) -> None:
         """Append a chunk."""
