@@ -399,7 +399,8 @@ def _show_run(result: RunResult) -> None:
     rate = f" ({result.events / result.seconds:,.0f} per second)" if result.seconds > 0.0 else ""
     target = f"{result.path}: " if result.path else ""
     _say(f"{target}{result.events:,} events in {result.seconds:.2f} s{rate}")
-    _say(f"content sha256 {result.content_sha256}")
+    if result.content_sha256 is not None:
+        _say(f"content sha256 {result.content_sha256}")
 
 
 def _wanted(text: str) -> tuple[str, float, str]:

@@ -517,10 +517,12 @@ class Sample:
         workers: int = 1,
         numbers: Sequence[int] | None = None,
         prepare: Callable[[EventBatch], EventBatch] = lambda batch: batch,
+        hashed: bool = True,
     ) -> Generator[tuple[EventBatch, bytes]]:
         """As `chunks`, each with its digest, in memory that is used again: a batch is valid until the next one.
 
-        numbers: of the chunks wanted, all by default; prepare: what the threads do to a chunk after its digest.
+        numbers: of the chunks wanted, all by default; prepare: what the threads do to a chunk after its digest;
+        hashed: whether a digest is wanted, else it is empty.
         """
         _ = self.plan, self.response, self.variations  # evaluated once, before the threads
         free: deque[Buffer] = deque()
@@ -528,7 +530,7 @@ class Sample:
         def work(k: int) -> tuple[EventBatch, bytes, Buffer]:
             buffer = free.pop() if free else self.new_buffer()
             batch = self.chunk(k, buffer)
-            digest = batch.digest()
+            digest = batch.digest() if hashed else b""
             return prepare(batch), digest, buffer
 
         for batch, digest, buffer in in_order(work, range(self.n_chunks) if numbers is None else numbers, workers):

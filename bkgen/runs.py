@@ -26,12 +26,12 @@ SHARDED = ("root", "null")
 
 @dataclass(frozen=True)
 class RunResult:
-    """What `run` did: the file (None for format null), its size in events, seconds, digest, rates and warnings."""
+    """What `run` did: the file and its digest (None for format null), events, seconds, rates and warnings."""
 
     path: Path | None
     events: int
     seconds: float
-    content_sha256: str
+    content_sha256: str | None
     quantities: list[Quantity]
     warnings: list[str]
 
@@ -214,7 +214,7 @@ def execute(task: Task, workers: int, scheduler: str | None = None, progress: bo
                 error.add_note(_hint(task, len(journal.digests)))
             raise
     seconds = time.perf_counter() - start
-    content = metadata.content_sha256(digests)
+    content = None if task.path is None else metadata.content_sha256(digests)
     return RunResult(task.path, total, seconds, content, quantities, list(card.warnings))
 
 
@@ -248,7 +248,7 @@ def _events(
     old = None if task.journal is None else stack.enter_context(Finished(task.journal, task.sample))
     rest = task.chunks[done:]
     if scheduler is None:
-        made = task.sample.stream_chunks(workers, rest, prepare)
+        made = task.sample.stream_chunks(workers, rest, prepare, hashed=task.path is not None)
     else:
         from .cluster import connect, stream_chunks
 

@@ -185,12 +185,12 @@ def test_warnings_of_a_run(tmp_path: Path) -> None:
 
 
 def test_null_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same events and digest as in a file, but no file and no folder."""
+    """No file, no folder and no digest."""
     monkeypatch.chdir(tmp_path)
     result = api.run(card_of(SM, output={"format": "null"}))
     assert result.path is None
     assert not list(tmp_path.iterdir())
-    assert api.run(card_of(SM, output={"path": "a.root"})).content_sha256 == result.content_sha256
+    assert result.content_sha256 is None
     api.run(card_of(SM, output={"format": "null", "path": "a.root"}))
 
 

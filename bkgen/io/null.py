@@ -1,4 +1,4 @@
-"""Output format `null`: events are made and counted, nothing is written."""
+"""Output format `null`: events are made and counted, nothing is written or hashed."""
 
 from __future__ import annotations
 
