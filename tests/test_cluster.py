@@ -31,7 +31,7 @@ def card_to(path: Path, chunks: int) -> Card:
 
 
 def cluster_of(**settings: Any) -> LocalCluster:
-    return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50, **settings)
+    return LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=50, **settings)
 
 
 @pytest.fixture(scope="module")
