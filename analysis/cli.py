@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from .scan import Scan, ScanResult
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
 _COMPILING = "compiling the likelihood ..."
 _SHOWN = 10  # warnings of a scan on the terminal; its file has all
 
@@ -107,7 +109,7 @@ def fit(
         bool,
         typer.Option("--response-errors", help="Include the statistical uncertainty of the published response."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
 
@@ -121,8 +123,7 @@ def fit(
     bkgen fit cards/wet.yaml --poi C_VL,C_SL,C_TL --form-factors official
     """
     from bkgen.api import load_card
-    from bkgen.cli import print_json, show_warnings
-    from bkgen.results import answer, show_quantities
+    from bkgen.cli import show_answer
 
     from . import commands
 
@@ -132,12 +133,7 @@ def fit(
     else:
         job = load_card(card)
         found, notes = commands.fitted(job, _names(poi or []), form_factors, toys, response_errors)
-    warnings = [*job.warnings, *notes]
-    show_warnings(warnings)
-    if as_json:
-        print_json(answer("fit", job.resolved(), found, warnings, job.physics_inputs.sha256))
-    else:
-        show_quantities(found)
+    show_answer("fit", job, found, notes, as_json)
 
 
 def _names(options: list[str]) -> list[str]:
@@ -153,7 +149,7 @@ def posterior(
     n_points: Annotated[
         int | None, typer.Option("--points", min=4, help="Points on each axis (default 100, 40 or 20 for 1, 2, 3).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Posterior of up to three parameters in the Belle II likelihood, marginalised over its nuisance parameters.
 
@@ -162,20 +158,14 @@ def posterior(
     Example: bkgen posterior cards/wet.yaml --poi C_VL=0:20 --json
     """
     from bkgen.api import load_card
-    from bkgen.cli import print_json, show_warnings
-    from bkgen.results import answer, show_quantities
+    from bkgen.cli import show_answer
 
     from . import posterior as posteriors
 
     job = load_card(card)
     result = posteriors.posterior(job, [posteriors.parameter(job, text) for text in poi], n_points)
-    warnings = [*job.warnings, *posteriors.warnings(result)]
-    show_warnings(warnings)
     found = posteriors.quantities(result)
-    if as_json:
-        print_json(answer("posterior", job.resolved(), found, warnings, job.physics_inputs.sha256))
-    else:
-        show_quantities(found)
+    show_answer("posterior", job, found, posteriors.warnings(result), as_json)
 
 
 def recast(
@@ -188,7 +178,7 @@ def recast(
         Path | None,
         typer.Option("--efficiency", help="Table q2_lo,q2_hi,efficiency of the search; without it omega = 1."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare the prediction with the published limits on B -> K0, K*0, K*+ nu nubar, recast by omega.
 
@@ -197,21 +187,15 @@ def recast(
     Example: bkgen recast cards/wet.yaml --channel "B0 -> K*0"
     """
     from bkgen.api import load_card
-    from bkgen.cli import print_json, show_warnings
-    from bkgen.results import answer, show_quantities
+    from bkgen.cli import show_answer
 
     from . import recast as recasts
 
     job = load_card(card)
     job = job if channel is None else recasts.in_channel(job, channel)
     result = recasts.recast(job, None if efficiency is None else recasts.read_efficiency(efficiency))
-    warnings = [*job.warnings, *recasts.warnings(result)]
-    show_warnings(warnings)
     found = recasts.quantities(result)
-    if as_json:
-        print_json(answer("recast", job.resolved(), found, warnings, job.physics_inputs.sha256))
-    else:
-        show_quantities(found)
+    show_answer("recast", job, found, recasts.warnings(result), as_json)
 
 
 def limit(
@@ -221,7 +205,7 @@ def limit(
         int | None, typer.Option(help="CLs from so many toys at each strength instead of asymptotic formulae.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """CLs upper limits on the strength of a model and on its branching fraction, observed and expected.
 
@@ -230,9 +214,8 @@ def limit(
     Examples: bkgen limit cards/dark_higgs.yaml --cl 0.95, bkgen limit cards/dark_higgs.yaml --toys 1000 --seed 1
     """
     from bkgen.api import load_card
-    from bkgen.cli import print_json, show_warnings
+    from bkgen.cli import show_answer
     from bkgen.progress import progress
-    from bkgen.results import answer, show_quantities
 
     from . import limits, points, toy_limits
 
@@ -242,13 +225,9 @@ def limit(
     else:
         with progress(toy_limits.USUAL_STRENGTHS * toys, "toys", show=True, compiling=_COMPILING) as advance:
             result, here = toy_limits.limit_card_from_toys(job, cl, toys, seed, advance)
-    warnings = [*job.warnings, *points.template_warnings(here), *toy_limits.warnings(result)]
-    show_warnings(warnings)
     found = limits.quantities(result, here)
-    if as_json:
-        print_json(answer("limit", job.resolved(), found, warnings, job.physics_inputs.sha256))
-    else:
-        show_quantities(found)
+    notes = [*points.template_warnings(here), *toy_limits.warnings(result)]
+    show_answer("limit", job, found, notes, as_json)
 
 
 def scan(
@@ -278,7 +257,7 @@ def scan(
     ] = False,
     toys: Annotated[int, typer.Option(help="Number of toys for --global.")] = 100,
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Scan one or two parameters of a model: rates, fits, limits, the relic density, constraints or the likelihood.
 
@@ -327,15 +306,14 @@ def sensitivity(
         str, typer.Option(help="Widths of the nuisance parameters: constant, sqrtL (shrink with 1/sqrt(L)) or none.")
     ] = "constant",
     cl: Annotated[float, typer.Option(help="Confidence level of the limits.")] = 0.9,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Expected limits and significances at higher luminosity, and the luminosity for 3 and 5 sigma.
 
     Example: bkgen sensitivity cards/dark_higgs.yaml --luminosity 1,5,10,50 --systematics sqrtL
     """
     from bkgen.api import load_card
-    from bkgen.cli import print_json, show_warnings
-    from bkgen.results import answer, show_quantities
+    from bkgen.cli import show_answer
 
     from . import points
     from . import sensitivity as projections
@@ -343,13 +321,9 @@ def sensitivity(
     job = load_card(card)
     wanted = projections.read_luminosities(luminosity)
     result, here = projections.sensitivity_card(job, wanted, projections.read_systematics(systematics), cl)
-    warnings = [*job.warnings, *points.template_warnings(here), *projections.warnings(result)]
-    show_warnings(warnings)
     found = projections.quantities(result, here)
-    if as_json:
-        print_json(answer("sensitivity", job.resolved(), found, warnings, job.physics_inputs.sha256))
-    else:
-        show_quantities(found)
+    notes = [*points.template_warnings(here), *projections.warnings(result)]
+    show_answer("sensitivity", job, found, notes, as_json)
 
 
 def _scanned(work: Scan, path: Path, resume: bool, workers: int, scheduler: str | None) -> ScanResult:

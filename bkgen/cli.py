@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +21,7 @@ from .errors import BkgenError, InputError, MissingExtra, Problem
 
 if TYPE_CHECKING:
     from .api import Card, RunResult
+    from .results import Quantity
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 
 CardPath = Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -222,7 +224,7 @@ def check(
 @app.command()
 def rates(
     card: CardPath,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
     solve: Annotated[
         str | None,
         typer.Option(
@@ -237,18 +239,12 @@ def rates(
     bkgen rates cards/dark_higgs.yaml --solve "sin_theta=BR(B+ -> K+ inv):1.8e-5"
     """
     from . import api
-    from .results import answer, show_quantities
 
     job = api.load_card(card)
     solution = None if solve is None else api.solve(job, *_wanted(solve))
     job = job if solution is None else solution.card
     quantities = api.rates(job) if solution is None else [solution.parameter, *api.rates(job)]
-    warned = [*job.warnings, *(() if solution is None else solution.notes)]
-    show_warnings(warned)
-    if as_json:
-        print_json(answer("rates", job.resolved(), quantities, warned, job.physics_inputs.sha256))
-    else:
-        show_quantities(quantities)
+    show_answer("rates", job, quantities, () if solution is None else solution.notes, as_json)
 
 
 @app.command()
@@ -273,22 +269,15 @@ def relic(
     """
     from . import api
     from .dark_matter import OMEGA_H2
-    from .results import answer, show_quantities
 
     job = api.load_card(card)
     solution = None if solve is None else api.solve(job, *_wanted_density(solve), OMEGA_H2)
     job = job if solution is None else solution.card
     found = api.relic(job)
     quantities = found.quantities if solution is None else [solution.parameter, *found.quantities]
-    warned = [*job.warnings, *(() if solution is None else solution.notes), *found.warnings]
-    show_warnings(warned)
-    if as_json:
-        history = {name: values.tolist() for name, values in found.history.items()}
-        print_json(
-            answer("relic", job.resolved(), quantities, warned, job.physics_inputs.sha256) | {"history": history}
-        )
-    else:
-        show_quantities(quantities)
+    notes = [*(() if solution is None else solution.notes), *found.warnings]
+    history = {name: values.tolist() for name, values in found.history.items()}
+    show_answer("relic", job, quantities, notes, as_json, {"history": history})
 
 
 @app.command()
@@ -464,6 +453,26 @@ def _with_notes(text: str, error: BaseException) -> str:
 def _stop(text: str, code: int) -> typer.Exit:
     _say(text)
     return typer.Exit(code)
+
+
+def show_answer(
+    command: str,
+    card: Card,
+    quantities: Sequence[Quantity],
+    notes: Sequence[str],
+    as_json: bool,
+    further: Mapping[str, Any] | None = None,
+) -> None:
+    """Warnings of the card and notes on standard error, then a table of the quantities, or JSON with `further`."""
+    from .results import answer, show_quantities
+
+    warned = [*card.warnings, *notes]
+    show_warnings(warned)
+    if as_json:
+        whole = answer(command, card.resolved(), quantities, warned, card.physics_inputs.sha256)
+        print_json(whole | dict(further or {}))
+    else:
+        show_quantities(quantities)
 
 
 def print_json(value: dict[str, Any]) -> None:
