@@ -48,10 +48,15 @@ def spectrum(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the pseudo-experiments.")] = 1,
 ) -> None:
-    """Draw q2_rec of a model and of the SM, and for B+ -> K+ the Belle II data with the fit (PNG and PDF).
+    """Draw q2_rec of a model, and the Belle II data with the fit.
 
-    Examples: bkgen spectrum cards/dark_higgs.yaml, bkgen spectrum outputs/dark_higgs.root -o outputs/figure,
-    bkgen spectrum cards/dark_higgs.yaml --toys 1000 --seed 1
+    Simulated and selected, beside the SM; data and fit exist for B+ -> K+ only.  Writes PNG and PDF.
+
+    \b
+    Examples:
+      bkgen spectrum cards/dark_higgs.yaml
+      bkgen spectrum outputs/dark_higgs.root -o outputs/figure
+      bkgen spectrum cards/dark_higgs.yaml --toys 1000 --seed 1
     """
     from bkgen.cli import show_warnings
     from bkgen.results import Quantity, show_quantities
@@ -111,16 +116,17 @@ def fit(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fit a model to the official Belle II likelihood (362 fb^-1): mu = 1 is the card's prediction.
+    """Fit a model to the official Belle II likelihood.
 
-    For the model `sm` mu multiplies the SM, for `wet` the total, for every other one mu multiplies the model on top of
-    the SM (mu_SM = 1).  With an event file the template is counted from its events, and the strength is fitted.
+    The data are those of 362 fb^-1, mu = 1 is the card's prediction.  For the model `sm` mu multiplies the SM, for
+    `wet` the total, for every other one mu multiplies the model on top of the SM (mu_SM = 1).  With an event file
+    the template is counted from its events, and the strength is fitted.
 
-    Examples: bkgen fit cards/dark_higgs.yaml --json
-
-    bkgen fit cards/dark_higgs.yaml --poi sin_theta
-
-    bkgen fit cards/wet.yaml --poi C_VL,C_SL,C_TL --form-factors official
+    \b
+    Examples:
+      bkgen fit cards/dark_higgs.yaml --json
+      bkgen fit cards/dark_higgs.yaml --poi sin_theta
+      bkgen fit cards/wet.yaml --poi C_VL,C_SL,C_TL --form-factors official
     """
     from bkgen.api import load_card
     from bkgen.cli import show_answer
@@ -144,18 +150,26 @@ def _names(options: list[str]) -> list[str]:
 def posterior(
     card: Annotated[Path, typer.Argument(metavar="CARD", help="Run card (YAML).")],
     poi: Annotated[
-        list[str], typer.Option("--poi", help="Parameter with the range of its flat prior, NAME=LOWER:UPPER; up to 3.")
+        list[str],
+        typer.Option(
+            "--poi",
+            metavar="NAME=LOWER:UPPER",
+            help="Parameter with the range of its flat prior; give it up to 3 times.",
+        ),
     ],
     n_points: Annotated[
         int | None, typer.Option("--points", min=4, help="Points on each axis (default 100, 40 or 20 for 1, 2, 3).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Posterior of up to three parameters in the Belle II likelihood, marginalised over its nuisance parameters.
+    """Posterior of up to three parameters, from Belle II data.
 
-    NAME is mu or a parameter of the model.  The range may be left out for mu and for coefficients of `wet`.
+    Marginalised over the nuisance parameters of the likelihood.  NAME is mu or a parameter of the model.  The range
+    may be left out for mu and for coefficients of `wet`.
 
-    Example: bkgen posterior cards/wet.yaml --poi C_VL=0:20 --json
+    \b
+    Example:
+      bkgen posterior cards/wet.yaml --poi C_VL=0:20 --json
     """
     from bkgen.api import load_card
     from bkgen.cli import show_answer
@@ -180,11 +194,14 @@ def recast(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare the prediction with the published limits on B -> K0, K*0, K*+ nu nubar, recast by omega.
+    """Recast the limits on B -> K0, K*0 and K*+ nu nubar.
 
-    Without --efficiency the result is indicative: omega = 1.  For B+ -> K+ use `bkgen fit`.
+    The published limits are scaled by omega, the ratio of the efficiencies for the SM and the card.  Without
+    --efficiency the result is indicative: omega = 1.  For B+ -> K+ use `bkgen fit`.
 
-    Example: bkgen recast cards/wet.yaml --channel "B0 -> K*0"
+    \b
+    Example:
+      bkgen recast cards/wet.yaml --channel "B0 -> K*0"
     """
     from bkgen.api import load_card
     from bkgen.cli import show_answer
@@ -207,11 +224,15 @@ def limit(
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """CLs upper limits on the strength of a model and on its branching fraction, observed and expected.
+    """CLs upper limits on strength and branching fraction.
 
-    `exp` are the expected limits for data without signal that fluctuate by -2, -1, 0, 1 and 2 sigma.
+    Observed and expected: `exp` are the expected limits for data without signal that fluctuate by -2, -1, 0, 1 and
+    2 sigma.
 
-    Examples: bkgen limit cards/dark_higgs.yaml --cl 0.95, bkgen limit cards/dark_higgs.yaml --toys 1000 --seed 1
+    \b
+    Examples:
+      bkgen limit cards/dark_higgs.yaml --cl 0.95
+      bkgen limit cards/dark_higgs.yaml --toys 1000 --seed 1
     """
     from bkgen.api import load_card
     from bkgen.cli import show_answer
@@ -259,14 +280,18 @@ def scan(
     seed: Annotated[int, typer.Option(help="Seed of the toys.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Scan one or two parameters of a model: rates, fits, limits, the relic density, constraints or the likelihood.
+    """Scan one or two parameters of a model.
 
-    Examples: bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit,
-    bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll,
-    bkgen scan cards/dark_higgs.yaml --axis sin_theta=log:1e-4:1e-2:41 --what constraints,
-    bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic,
-    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1,
-    bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --scheduler tcp://localhost:8786
+    For rates, fits, limits, the relic density, constraints or the likelihood; `bkgen plot` draws the answer.
+
+    \b
+    Examples:
+      bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --what limit
+      bkgen scan cards/dark_higgs.yaml --axis m_H1=1:3:40 --axis BR=0:2e-5:40 --what nll
+      bkgen scan cards/dark_higgs.yaml --axis sin_theta=log:1e-4:1e-2:41 --what constraints
+      bkgen scan cards/dark_photon.yaml --axis alpha_X=log:1e-4:1e-2:41 --what relic
+      bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --global --toys 100 --seed 1
+      bkgen scan cards/dark_higgs.yaml --axis m_H1=0.5:4.5:41 --scheduler tcp://localhost:8786
     """
     from bkgen.api import load_card
     from bkgen.cli import print_json, show_warnings
@@ -308,9 +333,13 @@ def sensitivity(
     cl: Annotated[float, typer.Option(help="Confidence level of the limits.")] = 0.9,
     as_json: AsJson = False,
 ) -> None:
-    """Expected limits and significances at higher luminosity, and the luminosity for 3 and 5 sigma.
+    """Expected limits and significances at higher luminosity.
 
-    Example: bkgen sensitivity cards/dark_higgs.yaml --luminosity 1,5,10,50 --systematics sqrtL
+    Also the luminosity for 3 and 5 sigma.
+
+    \b
+    Example:
+      bkgen sensitivity cards/dark_higgs.yaml --luminosity 1,5,10,50 --systematics sqrtL
     """
     from bkgen.api import load_card
     from bkgen.cli import show_answer
@@ -358,9 +387,14 @@ def export(
     full: Annotated[bool, typer.Option("--full", help="pyhf: the patched workspace, not the patch set.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing output file.")] = False,
 ) -> None:
-    """Write a model for other tools: pyhf patch set, ROOT or UHI histograms, NumPy arrays, weights for EvtGen.
+    """Write a model for other tools.
 
-    Examples: bkgen export cards/dark_higgs.yaml --to root, bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
+    pyhf patch set, ROOT or UHI histograms, NumPy arrays, weights for EvtGen.
+
+    \b
+    Examples:
+      bkgen export cards/dark_higgs.yaml --to root
+      bkgen export cards/dark_higgs.yaml cards/alp.yaml --to pyhf
     """
     from bkgen.api import load_card
     from bkgen.cli import show_warnings
@@ -383,7 +417,7 @@ def export(
 def plot(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="ANSWER.json|CARD...", help="Answer of scan or relic, or cards to compare."),
+        typer.Argument(metavar="ANSWER.json|CARD...", help="Answer (JSON) of scan or relic, or cards to compare."),
     ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Figure name without ending (default outputs/NAME).")
@@ -393,10 +427,15 @@ def plot(
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace existing figures.")] = False,
 ) -> None:
-    """Draw the limits, fits or contours of a scan, the yields of a relic density, or cards in true q2 (PNG and PDF).
+    """Draw a scan, a relic density, or spectra in true q2.
 
-    Examples: bkgen plot outputs/dark_higgs_scan.json -o outputs/limits, bkgen plot relic.json -o outputs/yields,
-    bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
+    Limits, fits or contours of a scan, yields of `relic --json`, or cards side by side.  Writes PNG and PDF.
+
+    \b
+    Examples:
+      bkgen plot outputs/dark_higgs_scan.json -o outputs/limits
+      bkgen plot relic.json -o outputs/yields
+      bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
     """
     from .style import refuse_existing, save, targets
     from .true_spectra import figure_of_sources
@@ -416,11 +455,16 @@ def figures(
     show: Annotated[bool, typer.Option("--list", help="Only list the figures.")] = False,
     dpi: Annotated[int, typer.Option(min=30, max=1200, help="Pixels per inch of the PNG.")] = 150,
 ) -> None:
-    """Draw the figures of the papers and talks with our numbers: NAME.png, NAME.pdf and the caption, NAME.txt.
+    """Draw the figures of the papers and talks with our numbers.
 
-    A caption says what agrees with the source and what differs.  All figures take one to two minutes.
+    Writes NAME.png, NAME.pdf and the caption, NAME.txt.  A caption says what agrees with the source and what
+    differs.  All figures take one to two minutes.
 
-    Examples: bkgen figures --list, bkgen figures calibbi-2 gabrielli-3 -o outputs/papers, bkgen figures --force
+    \b
+    Examples:
+      bkgen figures --list
+      bkgen figures calibbi-2 gabrielli-3 -o outputs/papers
+      bkgen figures --force
     """
     from bkgen.progress import progress
     from bkgen.results import show_table
@@ -446,9 +490,14 @@ def report(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing report.")] = False,
 ) -> None:
-    """Write one self-contained HTML page: card, model, rates, spectra, fit, warnings and where the numbers come from.
+    """Write one self-contained HTML page on a card or sample.
 
-    Examples: bkgen report cards/dark_higgs.yaml, bkgen report outputs/dark_higgs.root -o outputs/events.html
+    Card, model, rates, spectra, fit, warnings and where the numbers come from.
+
+    \b
+    Examples:
+      bkgen report cards/dark_higgs.yaml
+      bkgen report outputs/dark_higgs.root -o outputs/events.html
     """
     from bkgen.cli import show_warnings
 

@@ -112,7 +112,7 @@ class Likelihood:
         self._model = model
 
     def slots(self, signal: SignalModel) -> NDArray[np.int64]:
-        """Where the parameters of interest and the nuisance parameters of a signal are in `parameters`."""
+        """Indices (n,) of the parameters of interest and the nuisance parameters of a signal in `parameters`."""
         further = len(signal.pois) - 1 + signal.n_nuisances
         return np.concatenate(([self.poi], np.arange(len(self.names), len(self.names) + further)))
 
@@ -140,7 +140,10 @@ class Likelihood:
         return point
 
     def evaluate(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Evaluation:
-        """-2 ln L, its reverse-mode gradient and the yields at `parameters` (observed data by default)."""
+        """-2 ln L, its reverse-mode gradient and the yields at `parameters` (n_parameters,).
+
+        data: the observed data by default.
+        """
         data = self.observed if data is None else data
         n_pyhf, slots = len(self.names), self.slots(signal)
         values = parameters[slots]
@@ -218,13 +221,13 @@ class Likelihood:
         return {name: yields for name, yields, is_signal in named if not is_signal}
 
     def asimov(self, parameters: Array, signal: SignalModel) -> Data:
-        """The data expected at `parameters`: no fluctuations, auxiliary data at the parameter values."""
+        """The data expected at `parameters` (n_parameters,): no fluctuations, auxiliary data at their values."""
         yields, _ = self.jacobian(parameters, signal)
         alpha = self.slots(signal)[len(signal.pois) :]
         return Data(yields, parameters[self._auxiliary_index], parameters[alpha] if alpha.size else None)
 
     def toy(self, parameters: Array, signal: SignalModel, rng: np.random.Generator) -> Data:
-        """Pseudo-data at `parameters`: Poisson counts, and auxiliary data from their Gaussian constraints."""
+        """Pseudo-data at `parameters` (n_parameters,): Poisson counts, auxiliary data from their constraints."""
         expected = self.asimov(parameters, signal)
         width = np.sqrt(2.0 / self.curvature[self._auxiliary_index])
         auxiliary = rng.normal(expected.auxiliary, width)

@@ -80,7 +80,7 @@ class Asymptotics:
 
     @classmethod
     def of(cls, template: Array | None, poi: Poi = "np", data: Data | None = None) -> Asymptotics:
-        """One model point in the published likelihood, arguments as `fit.fit`.
+        """One model point in the published likelihood, arguments as `fit.fit`: template (n_bins,).
 
         Raises ValueError for a template that does not go with `poi`, InputError if it has no events.
         """
@@ -190,7 +190,7 @@ class Asymptotics:
 
 
 def limit(template: Array | None = None, *, poi: Poi = "np", cl: float = 0.9, data: Data | None = None) -> LimitResult:
-    """Asymptotic CLs limits of one model point; arguments as `fit.fit`, cl between 0.5 and 1.
+    """Asymptotic CLs limits of one model point; template (n_bins,), arguments as `fit.fit`, cl between 0.5 and 1.
 
     Raises InputError for a confidence level out of range or a template without events, ValueError for a template
     that does not go with `poi`, RunError if a fit or a search fails.

@@ -176,7 +176,7 @@ def signals(card: Card, parameters: Sequence[Parameter]) -> Templates:
 
 
 def quadratic_form(function: Callable[[Sequence[float]], Array], n: int) -> Callable[[Sequence[float]], Array]:
-    """A function of n variables that is a polynomial of second degree, from its values at (n + 1)(n + 2)/2 points."""
+    """A polynomial of second degree in n variables, values of any shape, from those at (n + 1)(n + 2)/2 points."""
     exponents = [powers for powers in product(range(3), repeat=n) if sum(powers) <= 2]
     nodes = np.array([[8.0 * power for power in powers] for powers in exponents])
 

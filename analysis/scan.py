@@ -404,7 +404,7 @@ def summary(result: ScanResult) -> list[Quantity]:
 
 
 def profile_of(result: ScanResult) -> Array:
-    """-2 ln L on the grid: of the best strength >= 0 in a scan of `fit`, NaN where a point failed."""
+    """-2 ln L on the grid, (n_1,) or (n_1, n_2), NaN for failed points; in a scan of `fit` for the best mu >= 0."""
     twice_nll = result.arrays.get("twice_nll", np.full([values.size for values in result.axes.values()], math.nan))
     if result.what == "nll" or "mu" not in result.arrays:
         return twice_nll
@@ -414,7 +414,7 @@ def profile_of(result: ScanResult) -> Array:
 def interval_68(values: Array, twice_nll: Array) -> tuple[float, float] | None:
     """Ends of the interval around the smallest -2 ln L in which it has risen by less than 1.
 
-    Linear between the points of the axis; None if an end is beyond the axis or at a failed point.
+    values, twice_nll: (n,), linear between the points.  None if an end is beyond the axis or at a failed point.
     """
     order = np.argsort(values)
     values, rise = values[order], (twice_nll - np.min(twice_nll))[order]

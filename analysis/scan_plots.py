@@ -80,7 +80,7 @@ class Scan:
     source: str = "scan"
 
     def get(self, what: str) -> Array | None:
-        """The array that holds an entry of `NAMES`, or None."""
+        """The array that holds an entry of `NAMES`, of the shape of the axes, or None."""
         return next((self.arrays[name] for name in NAMES[what] if name in self.arrays), None)
 
     def expected(self, what: str) -> Array | None:
@@ -106,7 +106,9 @@ class Scan:
 
 
 def scan_of(axes: Mapping[str, ArrayLike], arrays: Mapping[str, ArrayLike], **labels: Any) -> Scan:
-    """A scan from values in memory; null (None) becomes NaN, `labels` are further fields of `Scan`.
+    """A scan from values in memory: axes (n,), arrays with a shape that begins (n_1, n_2, ...).
+
+    null (None) becomes NaN, `labels` are further fields of `Scan`.
 
     Raises InputError with every axis that is not a list of numbers and every array that does not fit the axes.
     """

@@ -68,7 +68,10 @@ class ScaledLikelihood(Likelihood):
             self.upper = np.where(self._nuisances, null, np.inf)
 
     def evaluate(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Evaluation:
-        """-2 ln L and its gradient, from n ln(k x) - k x = k (n/k ln x - x) + constant."""
+        """-2 ln L and its gradient at `parameters` (n_parameters,).
+
+        From n ln(k x) - k x = k (n/k ln x - x) + constant.
+        """
         data = self.observed if data is None else data
         k = self._factor
         found = self._published.evaluate(parameters, signal, Data(data.main / k, data.auxiliary))
@@ -85,7 +88,7 @@ class ScaledLikelihood(Likelihood):
         return self._factor * yields, self._factor * jacobian
 
     def gauss_newton(self, parameters: Array, signal: SignalModel, data: Data | None = None) -> Array:
-        """Approximate Hessian; without correlations where the nuisance parameters are known."""
+        """Approximate Hessian (n_parameters, n_parameters); known nuisance parameters have no correlations."""
         hessian = super().gauss_newton(parameters, signal, data)
         if self._known:
             hessian = np.diag(np.diag(hessian))

@@ -40,7 +40,7 @@ def template(branching: ArrayLike, column_0: float = 0.0, response: Response | N
 
 
 def null_template(column_0: float = 0.0, response: Response | None = None) -> Array:
-    """Template of the null model itself: 1 in bins with signal, up to the events of column 0."""
+    """Template (n_bins,) of the null model itself: 1 in bins with signal, up to the events of column 0."""
     response = official() if response is None else response
     return template(response.null, column_0, response)
 

@@ -168,7 +168,7 @@ class ToyLimits:
 def limit_from_toys(
     template: Array | None, *, poi: Poi = "np", cl: float = 0.9, toys: int, seed: int, advance: Advance | None = None
 ) -> LimitResult:
-    """CLs limits of one model point from toys; arguments as `limits.limit`.
+    """CLs limits of one model point from toys; template (n_bins,), arguments as `limits.limit`.
 
     toys: number at every strength, with and without signal; about 30 ms each and strength.  Raises as
     `limits.limit`, InputError also for less than `MIN_TOYS` toys.

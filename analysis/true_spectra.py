@@ -40,7 +40,7 @@ class Histogram(NamedTuple):
 
 
 def histogram_of(q2: Array, weight: Array, card: Card, label: str) -> Histogram | None:
-    """Events (n,) with weights between the ends of the card's continuum, without those on its lines.
+    """Events of q2 (n,) [GeV^2] with weights (n,) between the ends of the card's continuum, without those on its lines.
 
     None for a spectrum that is made of lines alone.
     """

@@ -1,6 +1,7 @@
 """Annihilation of a Bs into an invisible pair by the operators that drive B -> K(*) + pair.
 
 <0|sbar gamma_mu gamma5 b|Bs(p)> = i f_Bs p_mu, hence <0|sbar gamma5 b|Bs> = -i f_Bs m_Bs^2/(m_b + m_s).
+The widths are the tree-level results for the Lagrangians in the docstrings, see docs/constraints.md.
 """
 
 from __future__ import annotations

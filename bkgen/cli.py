@@ -106,10 +106,15 @@ def run(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run, if there is one.")] = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Generate the events of one or more cards; all cards are checked before any work.
+    """Generate the events of cards.
 
-    Examples: bkgen run cards/dark_higgs.yaml -n 1e6 -o outputs/dark_higgs.root, bkgen run cards/*.yaml,
-    bkgen run cards/sm.yaml -n 1e8 --chunks 0:100
+    All cards are checked before any work.
+
+    \b
+    Examples:
+      bkgen run cards/dark_higgs.yaml -n 1e6 -o outputs/dark_higgs.root
+      bkgen run cards/*.yaml
+      bkgen run cards/sm.yaml -n 1e8 --chunks 0:100
     """
     from . import api
     from .results import show_quantities
@@ -140,9 +145,13 @@ def resume(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Go on with an interrupted run; the result is that of an uninterrupted one.
+    """Go on with an interrupted run.
 
-    Example: bkgen resume outputs/dark_higgs.root
+    The result is that of an uninterrupted one, bit for bit.
+
+    \b
+    Example:
+      bkgen resume outputs/dark_higgs.root
     """
     from . import api
 
@@ -156,9 +165,13 @@ def merge(
     workers: Workers = None,
     force: Force = False,
 ) -> None:
-    """Join the files of run --chunks into the file of the whole run, bit for bit.
+    """Join the files of `run --chunks` into that of the whole run.
 
-    Example: bkgen merge outputs/sm.root outputs/sm.*-*.root
+    The content is that of a run without --chunks, bit for bit.
+
+    \b
+    Example:
+      bkgen merge outputs/sm.root outputs/sm.*-*.root
     """
     from . import api
 
@@ -179,9 +192,13 @@ def reweight(
     workers: Workers = None,
     force: Force = False,
 ) -> None:
-    """Give the events of a file the weights of another card, in q2 and all angles.
+    """Give the events of a file the weights of another card.
 
-    Example: bkgen reweight outputs/sm.root cards/wet.yaml -o outputs/wet_from_sm.root
+    The weights account for q2 and all angles.
+
+    \b
+    Example:
+      bkgen reweight outputs/sm.root cards/wet.yaml -o outputs/wet_from_sm.root
     """
     from . import api
     from .results import show_quantities
@@ -202,9 +219,13 @@ def reweight(
 def check(
     cards: Annotated[list[Path], typer.Argument(metavar="CARD...", help="One or more run cards.")],
 ) -> None:
-    """Check cards without running them; every problem is shown.
+    """Check cards without running them.
 
-    Example: bkgen check cards/*.yaml
+    Every problem is shown, with file, line and what is allowed.
+
+    \b
+    Example:
+      bkgen check cards/*.yaml
     """
     from . import api
 
@@ -233,10 +254,15 @@ def rates(
         ),
     ] = None,
 ) -> None:
-    """Branching fractions, widths and lifetimes of a card, without generating events.
+    """Branching fractions, widths and lifetimes of a card.
 
-    Examples: bkgen rates cards/dark_higgs.yaml --json, bkgen rates cards/alp.yaml --solve f_a=BR:7e-6,
-    bkgen rates cards/dark_higgs.yaml --solve "sin_theta=BR(B+ -> K+ inv):1.8e-5"
+    No events are generated.
+
+    \b
+    Examples:
+      bkgen rates cards/dark_higgs.yaml --json
+      bkgen rates cards/alp.yaml --solve f_a=BR:7e-6
+      bkgen rates cards/dark_higgs.yaml --solve "sin_theta=BR(B+ -> K+ inv):1.8e-5"
     """
     from . import api
 
@@ -264,8 +290,11 @@ def relic(
 
     Freeze-out, semi-annihilation or freeze-in, as the model says; exit code 2 for models without a prediction.
 
-    Examples: bkgen relic cards/dark_higgs_z3.yaml, bkgen relic cards/dark_higgs_z3.yaml --solve lambda_3,
-    bkgen relic cards/dark_photon.yaml --solve alpha_X=0.12 --json
+    \b
+    Examples:
+      bkgen relic cards/dark_higgs_z3.yaml
+      bkgen relic cards/dark_higgs_z3.yaml --solve lambda_3
+      bkgen relic cards/dark_photon.yaml --solve alpha_X=0.12 --json
     """
     from . import api
     from .dark_matter import OMEGA_H2
@@ -286,11 +315,14 @@ def constraints(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all limits, instead of a table.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Also show limits that newer ones supersede.")] = False,
 ) -> None:
-    """Compare a card with every experimental limit that applies to it; the last line is the verdict.
+    """Compare a card with every experimental limit that applies.
 
-    A limit whose number could not be verified is indicative and does not decide.
+    The last line is the verdict.  A limit whose number could not be verified is indicative and does not decide.
 
-    Examples: bkgen constraints cards/dark_higgs.yaml, bkgen constraints cards/dark_photon.yaml --json
+    \b
+    Examples:
+      bkgen constraints cards/dark_higgs.yaml
+      bkgen constraints cards/dark_photon.yaml --json
     """
     from . import api
     from .exclusions import HEADER, table_rows
@@ -310,9 +342,13 @@ def constraints(
 
 @app.command()
 def cite(card: CardPath) -> None:
-    """What to cite for results of a card, as BibTeX: model, form factors, constants, data, programs.
+    """What to cite for results of a card, as BibTeX.
 
-    Example: bkgen cite cards/dark_higgs.yaml > references.bib
+    Model, form factors, constants, data and programs.
+
+    \b
+    Example:
+      bkgen cite cards/dark_higgs.yaml > references.bib
     """
     from . import api
 
@@ -325,9 +361,13 @@ def cite(card: CardPath) -> None:
 def models(
     name: Annotated[str | None, typer.Argument(help="A model, or 'inputs' for the constants.")] = None,
 ) -> None:
-    """List the models, the parameters of one model, or the constants.
+    """List the models, the parameters of one, or the constants.
 
-    Examples: bkgen models, bkgen models dark_higgs, bkgen models inputs
+    \b
+    Examples:
+      bkgen models
+      bkgen models dark_higgs
+      bkgen models inputs
     """
     from . import tables
 
@@ -343,7 +383,9 @@ def models(
 def schema() -> None:
     """Print the JSON schema of a run card, for editors.
 
-    Example: bkgen schema > card.schema.json
+    \b
+    Example:
+      bkgen schema > card.schema.json
     """
     from .card import json_schema
 

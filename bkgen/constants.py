@@ -121,7 +121,7 @@ class Constants:
 
     @property
     def v_EW(self) -> float:
-        """Higgs vacuum expectation value (sqrt(2) G_F)^(-1/2) [GeV]."""
+        """Higgs vacuum expectation value (sqrt(2) G_F)^(-1/2) [GeV].  Source: PDG review, electroweak model."""
         return float((math.sqrt(2.0) * self.G_F) ** -0.5)
 
     @property

@@ -47,7 +47,7 @@ def _thermal(Zp: Widths, constants: Constants) -> bool:
 
 
 def portal_scattering(name: str, mass: float, sigma: float) -> Observable:
-    """Spin-independent scattering of dark matter ``name`` off a nucleon; sigma in GeV^-2."""
+    """Spin-independent scattering of dark matter ``name`` off a nucleon; mass [GeV], sigma [GeV^-2]."""
     return Observable(
         f"sigma_SI({name} nucleon)",
         sigma * GEV_M2_TO_CM2,
@@ -63,7 +63,7 @@ def portal_scattering(name: str, mass: float, sigma: float) -> Observable:
 def axial_scattering(
     alpha_X: float, m_psi: float, m_X: float, eps: float, eps_Z: float, constants: Constants
 ) -> Iterator[Observable]:
-    """Scattering of psi by X off xenon, off one of its nucleons on average, and off electrons, at 220 km/s."""
+    """Scattering [GeV^-2] of psi by X off xenon, off one of its nucleons on average, and off electrons, at 220 km/s."""
     Z, A, m_Xe = _XENON
     v, source = direct_detection.HALO_VELOCITY, "arXiv:2502.04900 eqs. (51), (52)"
     b_p, b_n = direct_detection.quark_vector_charges(eps, eps_Z, constants)
@@ -103,7 +103,7 @@ def axial_scattering(
 
 
 def self_scattering(alpha_X: float, m_psi: float, m_X: float, m_phi: float | None) -> Observable:
-    """sigma/m of psi with itself at 1000 km/s, by phi if there is one, plus that by X."""
+    """sigma/m [GeV^-3] of psi with itself at 1000 km/s, by phi if there is one, plus that by X."""
     v = self_interaction.CLUSTER_VELOCITY
     total, caveat = self_interaction.by_dark_photon(alpha_X, m_psi, m_X), "at 1000 km/s"
     if m_phi is not None:
@@ -132,7 +132,7 @@ def dark_higgs_lifetime(m_phi: float, sin_theta: float, constants: Constants) ->
 
 
 def light_dark_higgs(m_phi: float, sin_theta: float, constants: Constants) -> Iterator[Observable]:
-    """The lifetime of phi between the thresholds of e+ e- and mu+ mu-, nothing elsewhere."""
+    """The lifetime [s] of phi between the thresholds of e+ e- and mu+ mu-, nothing elsewhere; m_phi [GeV]."""
     if 2.0 * constants.m_e < m_phi < 2.0 * constants.m_mu:
         tau = dark_higgs_lifetime(m_phi, sin_theta, constants)
         yield Observable("tau(phi)", tau, "s", "tau", mass=m_phi, source="phi -> e+ e-, arXiv:2502.04900 eq. (49)")

@@ -121,7 +121,10 @@ def _effective_momentum(p_B: float, sqrt_s: float, m_B: float, m_H: float) -> tu
 
 
 def response(detector: Detector, channel: Channel, constants: Constants, sqrt_s: float) -> Response:
-    """The compiled form of a detector for one channel; raises InputError for an unreadable efficiency table."""
+    """The compiled form of a detector for one channel, at centre-of-mass energy ``sqrt_s`` [GeV].
+
+    Raises InputError for an unreadable efficiency table.
+    """
     ita = detector_table()["ita"]
     scale, offset, slope = 1.0, 0.0, 0.0
     if detector.name == "belle2-ita":
@@ -147,7 +150,7 @@ def response(detector: Detector, channel: Channel, constants: Constants, sqrt_s:
 
 
 def efficiency_at(r: Response, q2: Array) -> Array:
-    """Efficiency at true q2 [GeV^2], without the cut on q2_rec."""
+    """Efficiency (n,) at true q2 (n,) [GeV^2], without the cut on q2_rec."""
     return np.asarray(np.interp(q2, r.q2, r.efficiency))
 
 
@@ -180,6 +183,7 @@ def detect(
 ) -> None:
     """Apply the detector to n events, all arrays (n,): q2_rec is replaced, efficiency, eta_bin, accepted are written.
 
+    q2, q2_rec: true and reconstructed [GeV^2].
     accepted = invisible and (uniform < efficiency at true q2) and (q2_rec > q2_rec_min).
     """
     n_eta = r.eta_cumulative.shape[1]

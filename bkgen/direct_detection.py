@@ -2,6 +2,7 @@
 
 Cross sections in GeV^-2; masses in GeV, velocities in units of c.  A dark photon couples to the axial current of a
 Majorana fermion: these rates fall with v^2.  Higgs bosons couple to the mass of the nucleon, independent of spin.
+A formula without a paper is the tree-level result for the Lagrangian in its docstring, see docs/constraints.md.
 """
 
 from __future__ import annotations

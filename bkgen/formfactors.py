@@ -106,57 +106,57 @@ class FormFactorSet:
         return relation(self, q2, self._evaluate(first, q2), self._evaluate(second, q2))
 
     def f_plus(self, q2: Real) -> Real:
-        """Vector form factor f_plus(q2), see ``value``."""
+        """Vector form factor f_plus at q2 [GeV^2], see ``value``."""
         return self.value("f_plus", q2)
 
     def f_0(self, q2: Real) -> Real:
-        """Scalar form factor f_0(q2), see ``value``."""
+        """Scalar form factor f_0 at q2 [GeV^2], see ``value``."""
         return self.value("f_0", q2)
 
     def f_T(self, q2: Real) -> Real:
-        """Tensor form factor f_T(q2) at the scale m_b, see ``value``."""
+        """Tensor form factor f_T at q2 [GeV^2], at the scale m_b, see ``value``."""
         return self.value("f_T", q2)
 
     def V(self, q2: Real) -> Real:
-        """Vector form factor V(q2), see ``value``."""
+        """Vector form factor V at q2 [GeV^2], see ``value``."""
         return self.value("V", q2)
 
     def A_0(self, q2: Real) -> Real:
-        """Timelike axial (pseudoscalar) form factor A_0(q2), see ``value``."""
+        """Timelike axial (pseudoscalar) form factor A_0 at q2 [GeV^2], see ``value``."""
         return self.value("A_0", q2)
 
     def A_1(self, q2: Real) -> Real:
-        """Transverse axial form factor A_1(q2), see ``value``."""
+        """Transverse axial form factor A_1 at q2 [GeV^2], see ``value``."""
         return self.value("A_1", q2)
 
     def A_2(self, q2: Real) -> Real:
-        """Axial form factor A_2(q2) from A_1 and A_12 with the masses of the fit, see ``value``.
+        """Axial form factor A_2 at q2 [GeV^2] from A_1 and A_12 with the masses of the fit, see ``value``.
 
         It diverges at the end point of the fit, where A_12 is regular: densities up to the end point take A_12.
         """
         return self.value("A_2", q2)
 
     def A_12(self, q2: Real) -> Real:
-        """Longitudinal axial form factor A_12(q2), see ``value``."""
+        """Longitudinal axial form factor A_12 at q2 [GeV^2], see ``value``."""
         return self.value("A_12", q2)
 
     def T_1(self, q2: Real) -> Real:
-        """Tensor form factor T_1(q2) at the scale m_b, see ``value``."""
+        """Tensor form factor T_1 at q2 [GeV^2], at the scale m_b, see ``value``."""
         return self.value("T_1", q2)
 
     def T_2(self, q2: Real) -> Real:
-        """Tensor form factor T_2(q2) at the scale m_b, see ``value``."""
+        """Tensor form factor T_2 at q2 [GeV^2], at the scale m_b, see ``value``."""
         return self.value("T_2", q2)
 
     def T_3(self, q2: Real) -> Real:
-        """Tensor form factor T_3(q2) from T_2 and T_23 with the masses of the fit, see ``value``.
+        """Tensor form factor T_3 at q2 [GeV^2] from T_2 and T_23 with the masses of the fit, see ``value``.
 
         It diverges at the end point of the fit, where T_23 is regular: densities up to the end point take T_23.
         """
         return self.value("T_3", q2)
 
     def T_23(self, q2: Real) -> Real:
-        """Longitudinal tensor form factor T_23(q2) at the scale m_b, see ``value``."""
+        """Longitudinal tensor form factor T_23 at q2 [GeV^2], at the scale m_b, see ``value``."""
         return self.value("T_23", q2)
 
     @property
@@ -170,7 +170,7 @@ class FormFactorSet:
         return (self.constants["m_B"] - self.constants["m_M"]) ** 2
 
     def z(self, q2: FloatArray, t_0: float) -> FloatArray:
-        """Conformal variable z(q2, t_0) with the masses of the fit."""
+        """Conformal variable z(q2, t_0), q2 and t_0 [GeV^2], with the masses of the fit."""
         root, root_0 = np.sqrt(self.t_plus - q2), math.sqrt(self.t_plus - t_0)
         return (root - root_0) / (root + root_0)
 
@@ -324,62 +324,62 @@ def form_factor_set(name: str, transition: str) -> FormFactorSet:
 
 
 def f_plus(q2: Real, set: str = "HPQCD2022", transition: str = "K") -> Real:
-    """Vector form factor f_plus(q2) of the named set, see ``FormFactorSet.value``."""
+    """Vector form factor f_plus at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).f_plus(q2)
 
 
 def f_0(q2: Real, set: str = "HPQCD2022", transition: str = "K") -> Real:
-    """Scalar form factor f_0(q2) of the named set, see ``FormFactorSet.value``."""
+    """Scalar form factor f_0 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).f_0(q2)
 
 
 def f_T(q2: Real, set: str = "HPQCD2022", transition: str = "K") -> Real:
-    """Tensor form factor f_T(q2) of the named set, see ``FormFactorSet.value``."""
+    """Tensor form factor f_T at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).f_T(q2)
 
 
 def V(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Vector form factor V(q2) of the named set, see ``FormFactorSet.value``."""
+    """Vector form factor V at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).V(q2)
 
 
 def A_0(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Timelike axial (pseudoscalar) form factor A_0(q2) of the named set, see ``FormFactorSet.value``."""
+    """Timelike axial (pseudoscalar) form factor A_0 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).A_0(q2)
 
 
 def A_1(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Transverse axial form factor A_1(q2) of the named set, see ``FormFactorSet.value``."""
+    """Transverse axial form factor A_1 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).A_1(q2)
 
 
 def A_2(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Axial form factor A_2(q2) of the named set, see ``FormFactorSet.A_2``."""
+    """Axial form factor A_2 at q2 [GeV^2] of the named set, see ``FormFactorSet.A_2``."""
     return form_factor_set(set, transition).A_2(q2)
 
 
 def A_12(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Longitudinal axial form factor A_12(q2) of the named set, see ``FormFactorSet.value``."""
+    """Longitudinal axial form factor A_12 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).A_12(q2)
 
 
 def T_1(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Tensor form factor T_1(q2) of the named set, see ``FormFactorSet.value``."""
+    """Tensor form factor T_1 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).T_1(q2)
 
 
 def T_2(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Tensor form factor T_2(q2) of the named set, see ``FormFactorSet.value``."""
+    """Tensor form factor T_2 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).T_2(q2)
 
 
 def T_3(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Tensor form factor T_3(q2) of the named set, see ``FormFactorSet.T_3``."""
+    """Tensor form factor T_3 at q2 [GeV^2] of the named set, see ``FormFactorSet.T_3``."""
     return form_factor_set(set, transition).T_3(q2)
 
 
 def T_23(q2: Real, set: str = "BSZ2015", transition: str = "Kst") -> Real:
-    """Longitudinal tensor form factor T_23(q2) of the named set, see ``FormFactorSet.value``."""
+    """Longitudinal tensor form factor T_23 at q2 [GeV^2] of the named set, see ``FormFactorSet.value``."""
     return form_factor_set(set, transition).T_23(q2)
 
 
@@ -404,7 +404,7 @@ class Inputs:
         return self.form_factors[transition]
 
     def with_shift(self, transition: str, vector: Sequence[float] | FloatArray) -> Inputs:
-        """The same inputs with the form-factor parameters of ``transition`` shifted by ``vector``."""
+        """The same inputs with the form-factor parameters of ``transition`` shifted by ``vector`` (n_par,)."""
         shifted = self.form_factor(transition).shifted(vector)
         return replace(self, form_factors={**self.form_factors, transition: shifted})
 

@@ -99,7 +99,7 @@ class EventBatch:
         return dict(self.columns)
 
     def awkward(self) -> awkward.Array:
-        """One record per event; four-momenta are vector's Momentum4D (events.K.pt, events.X.mass, ...)."""
+        """Records (n,), one per event; four-momenta are vector's Momentum4D (events.K.pt, events.X.mass, ...)."""
         return to_awkward(self.columns)
 
     def pandas(self) -> pandas.DataFrame:
@@ -155,11 +155,11 @@ class EventStream:
         return next(iter(self))
 
     def numpy(self) -> dict[str, NDArray[Any]]:
-        """As `EventBatch.numpy`; raises InputError for more than one chunk."""
+        """As `EventBatch.numpy`, arrays (n,); raises InputError for more than one chunk."""
         return self._only_chunk().numpy()
 
     def awkward(self) -> awkward.Array:
-        """As `EventBatch.awkward`; raises InputError for more than one chunk."""
+        """As `EventBatch.awkward`, records (n,); raises InputError for more than one chunk."""
         return self._only_chunk().awkward()
 
     def pandas(self) -> pandas.DataFrame:

@@ -63,7 +63,7 @@ class Curve:
         return float(np.exp(np.interp(math.log(lifetime), t, np.log([lower, upper]))))
 
     def stable(self, mass: float) -> float | None:
-        """The limit on a particle that never decays, None where there is none."""
+        """The limit on a particle of this mass [GeV] that never decays, None where there is none."""
         return self.at(mass, math.inf)
 
     def _row(self, k: int, mass: float) -> float | None:

@@ -71,7 +71,7 @@ def alpha_s(mu: Real, constants: Constants) -> Real:
 
 
 def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -> complex:
-    """Effective gluon coupling C_G_UV + (1/2) sum_q C_q B(x_q) over six quarks with one common C_q.
+    """Effective gluon coupling C_G_UV + (1/2) sum_q C_q B(x_q) over six quarks with one common C_q, at ``m_a`` [GeV].
 
     Raises ValueError unless ``m_a > 0``.  Source: arXiv:2502.04900 eq. (5).
     """
@@ -79,7 +79,7 @@ def C_G_eff(m_a: float, C_q: float, constants: Constants, C_G_UV: float = 0.0) -
 
 
 def C_gamma_eff(m_a: float, C_q: float, C_l: float, constants: Constants, C_gamma_UV: float = 0.0) -> complex:
-    """Effective photon coupling C_gamma_UV + sum_f N_c Q_f^2 C_f B(x_f), common C_q and C_l.
+    """Effective photon coupling C_gamma_UV + sum_f N_c Q_f^2 C_f B(x_f), common C_q and C_l, at ``m_a`` [GeV].
 
     Raises ValueError unless ``m_a > 0``.  Source: arXiv:2502.04900 eq. (5).
     """

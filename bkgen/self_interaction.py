@@ -1,7 +1,8 @@
 """Elastic scattering of Majorana dark matter off itself in the dark photon model, over its mass [GeV^-3].
 
 Both particles are identical, so that the amplitude is symmetric (spin 0) or antisymmetric (spin 1) under exchange.
-Born approximation: the effective coupling lambda^2/(4 pi) m/m_phi must be small.
+Born approximation: the effective coupling lambda^2/(4 pi) m/m_phi must be small.  Tree level of the Lagrangian of
+arXiv:2502.04900; where the results differ from the paper the docstrings say so.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def by_dark_higgs(alpha_X: float, m_psi: float, m_X: float, m_phi: float, v: flo
 
 
 def effective_coupling(alpha_X: float, m_psi: float, m_X: float, m_phi: float) -> float:
-    """(lambda^2/4 pi) m_psi/m_phi, the parameter of the Born series: 4 alpha_X m_psi^3/(m_X^2 m_phi)."""
+    """(lambda^2/4 pi) m_psi/m_phi, the parameter [1] of the Born series: 4 alpha_X m_psi^3/(m_X^2 m_phi)."""
     _require_positive(m_psi=m_psi, m_X=m_X, m_phi=m_phi)
     return 4.0 * alpha_X * m_psi**3 / (m_X**2 * m_phi)
 

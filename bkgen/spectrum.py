@@ -63,7 +63,7 @@ def angular_functions(c: Array, c_K: Array | None = None, phi: Array | None = No
 
 
 def isotropic(width: ArrayLike) -> Array:
-    """Coefficients (..., 3) of a flat cos(theta) distribution with that width."""
+    """Coefficients (..., 3) of a flat cos(theta) distribution with that width (...), in its unit [GeV or GeV^-1]."""
     w = np.asarray(width, dtype=np.float64)
     coefficients = np.zeros((*w.shape, 3))
     coefficients[..., 0] = 0.5 * w
@@ -71,7 +71,10 @@ def isotropic(width: ArrayLike) -> Array:
 
 
 def longitudinal(width: ArrayLike) -> Array:
-    """Coefficients (..., 12) of a longitudinal K* (cos^2 theta_K) with a flat invisible pair, of that width."""
+    """Coefficients (..., 12) of a longitudinal K* (cos^2 theta_K) with a flat invisible pair.
+
+    width: (...) [GeV or GeV^-1], the unit of the coefficients.
+    """
     w = np.asarray(width, dtype=np.float64)
     coefficients = np.zeros((*w.shape, 12))
     coefficients[..., 1] = (4.0 / 3.0) * w
@@ -79,7 +82,10 @@ def longitudinal(width: ArrayLike) -> Array:
 
 
 def transverse(width: ArrayLike) -> Array:
-    """Coefficients (..., 12) of a transverse K* (sin^2 theta_K) with a flat invisible system, of that width."""
+    """Coefficients (..., 12) of a transverse K* (sin^2 theta_K) with a flat invisible system.
+
+    width: (...) [GeV or GeV^-1], the unit of the coefficients.
+    """
     w = np.asarray(width, dtype=np.float64)
     coefficients = np.zeros((*w.shape, 12))
     coefficients[..., 0] = (2.0 / 3.0) * w
@@ -163,13 +169,13 @@ class Continuum:
         return np.asarray(self.density(self.inside(q2)), dtype=np.float64)
 
     def inside(self, q2: Array) -> Array:
-        """q2 (n,), moved off the end points by the margin that `at` keeps."""
+        """q2 (n,) [GeV^2], moved off the end points by the margin that `at` keeps."""
         lower, upper = self._segments[0], self._segments[-1]
         margin = _EDGE * (upper - lower)
         return np.clip(q2, lower + margin, upper - margin)
 
     def width(self, q2: Array) -> Array:
-        """dGamma/dq2 [GeV^-1] at q2, 0 outside the range."""
+        """dGamma/dq2 (n,) [GeV^-1] at q2 (n,) [GeV^2], 0 outside the range."""
         inside = (q2 >= self._segments[0]) & (q2 <= self._segments[-1])
         return np.where(inside, integrated(self.at(q2)), 0.0)
 
@@ -197,13 +203,13 @@ class Continuum:
         return np.asarray(values @ _GAUSS_W)
 
     def integral_below(self, q2: Array) -> Array:
-        """Integral of dGamma/dq2 from the lower end to q2 [GeV]."""
+        """Integral (n,) [GeV] of dGamma/dq2 from the lower end to q2 (n,) [GeV^2]."""
         x = np.clip(np.asarray(q2, dtype=np.float64), self.nodes[0], self.nodes[-1])
         k = np.clip(np.searchsorted(self.nodes, x, side="right") - 1, 0, len(self.masses) - 1)
         return np.asarray(self._cumulative[k] + self._integrate(self.nodes[k], x))
 
     def bin_integrals(self, edges: Array, weight: Density | None = None) -> Array:
-        """Integral of dGamma/dq2 (times weight) over each bin [GeV], a sum over the cells and parts of cells in it."""
+        """Integral (n,) [GeV] of dGamma/dq2 (times weight) over bins with edges (n+1,) [GeV^2]."""
         x = np.clip(edges, self.nodes[0], self.nodes[-1])
         points = np.union1d(self.nodes, x)
         cells = self._integrate(points[:-1], points[1:], weight)
@@ -215,7 +221,7 @@ class Continuum:
         return float(self._cumulative[-1])
 
     def ppf(self, u: Array) -> Array:
-        """Inverse of the cumulative distribution as events are sampled: exact between cells, linear pdf inside."""
+        """q2 [GeV^2] of the shape of u in [0, 1], as events are sampled: exact between cells, linear pdf inside."""
         target = u * self.rate
         k = np.clip(np.searchsorted(self._cumulative, target, side="right") - 1, 0, len(self.masses) - 1)
         mass = self.masses[k]
@@ -348,13 +354,13 @@ class Spectrum:
         return total
 
     def pdf(self, q2: ArrayLike) -> Array:
-        """(1/Gamma) dGamma/dq2 [GeV^-2] of the continuum; lines are not part of it."""
+        """(1/Gamma) dGamma/dq2 [GeV^-2] of the continuum, of the shape of q2 [GeV^2]; lines are not part of it."""
         x = np.ravel(np.asarray(q2, dtype=np.float64))
         value = self.continuum.width(x) / self.rate() if self.continuum else np.zeros_like(x)
         return value.reshape(np.shape(q2))
 
     def cdf(self, q2: ArrayLike) -> Array:
-        """Fraction of the width below or at q2, lines included, to 1e-10."""
+        """Fraction of the width below or at q2 [GeV^2], of the shape of q2, lines included, to 1e-10."""
         x = np.ravel(np.asarray(q2, dtype=np.float64))
         below = sum((line.rate() * (line.q2 <= x) for line in self.lines), start=np.zeros_like(x))
         if self.continuum is not None:
@@ -362,7 +368,10 @@ class Spectrum:
         return np.asarray(below / self.rate()).reshape(np.shape(q2))
 
     def ppf(self, u: ArrayLike) -> Array:
-        """Quantile [GeV^2] of u in [0, 1], from the table that events are sampled from; else raises ValueError."""
+        """Quantile [GeV^2] of the shape of u, from the table that events are sampled from.
+
+        Raises ValueError for u outside [0, 1].
+        """
         target = np.atleast_1d(np.asarray(u, dtype=np.float64)) * self.rate()
         if np.any((target < 0.0) | (target > self.rate() * (1.0 + 1e-15))):
             raise ValueError("ppf needs probabilities in [0, 1]")

@@ -31,7 +31,8 @@ def ratio(m_Zp: float, g_X: float) -> float:
     """sigma/sigma_SM at CCFR for any Z': 1 + linear(m_Zp) g_X^2 + quadratic(m_Zp) g_X^4.
 
     Tree level, equivalent photons of iron at E_nu = 160 GeV; coefficients from the table in ``data/limits``, where
-    s_W^2 = 0.23121, interpolated in double logarithm.  Raises ValueError for m_Zp outside of the table.
+    s_W^2 = 0.23121, interpolated in double logarithm; m_Zp [GeV].  Raises ValueError for m_Zp outside of the table.
+    Source: tree-level amplitude, see docs/constraints.md.
     """
     linear, quadratic = _coefficients(m_Zp)
     return 1.0 + linear * g_X**2 + quadratic * g_X**4

@@ -43,7 +43,10 @@ class Variations:
 
 
 def place(spectrum: Spectrum, q2: Array) -> tuple[NDArray[np.int64], Array]:
-    """Row of a spectrum's table and fraction towards the next row, (n,) each: a cell of the continuum, or a line."""
+    """Row of a spectrum's table and fraction towards the next row, (n,) each, at q2 (n,) [GeV^2].
+
+    A row is a cell of the continuum, or a line.
+    """
     continuum = spectrum.continuum
     rows, fraction = np.zeros(len(q2), dtype=np.int64), np.zeros(len(q2))
     nodes = np.zeros(0) if continuum is None else continuum.nodes
@@ -57,7 +60,7 @@ def place(spectrum: Spectrum, q2: Array) -> tuple[NDArray[np.int64], Array]:
 
 
 def table(nominal: Spectrum, spectrum: Spectrum) -> Array:
-    """Coefficients of a spectrum at the nominal nodes, then those of its lines, then a row of zeros behind the last."""
+    """Coefficients (rows, 3|12) at the nominal nodes, then those of the lines, then a row of zeros behind the last."""
     rows = [np.zeros((1, nominal.n_angular))]
     if spectrum.lines:
         rows.insert(0, np.array([line.coefficients for line in spectrum.lines]))
@@ -80,7 +83,10 @@ def angular_factors(events: Angles) -> Array:
 
 @njit
 def contract(tables: Array, rows: NDArray[np.int64], fraction: Array, functions: Array, out: Array) -> None:
-    """out[v, i] = sum_j functions[i, j] x table v, interpolated between rows[i] and the next as events are sampled."""
+    """out[v, i] = sum_j functions[i, j] x table v, interpolated between rows[i] and the next as events are sampled.
+
+    tables: (v, rows, j); rows, fraction: (n,), see `place`; functions: (n, j); out: (v, n), written.
+    """
     for i in range(len(rows)):
         k, f = rows[i], fraction[i]
         for v in range(len(tables)):

@@ -3,6 +3,8 @@
 A closed channel (mass at or below threshold) has width exactly 0.  Non-physical input (negative or
 non-finite masses, scales that are not positive) raises ValueError.  Arguments typed ``Real`` may be arrays,
 for off-shell mediators; masses and scales in GeV, couplings and form factors are plain numbers.
+
+A formula without a paper is the tree-level width of the Lagrangian in its docstring or in docs/physics.md.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ def kappa_sd(VtsVtd: float, constants: Constants) -> float:
 def B_to_K_H1(
     m_B: float, m_K: float, m_H1: Real, kappa: float, sin_theta: float, f_0: Real, m_b: float, m_s: float
 ) -> Real:
-    """Width of B -> K H1 with ``f_0`` at q2 = m_H1^2.  Source: arXiv:2401.10112.
+    """Width [GeV] of B -> K H1 with ``f_0`` at q2 = m_H1^2.  Source: arXiv:2401.10112.
 
     kappa^2 sin^2(theta) [(m_B^2 - m_K^2)/(m_b - m_s)]^2 f_0^2 sqrt(kallen)/(64 pi m_B^3).
     """
@@ -62,7 +64,7 @@ def B_to_K_H1(
 def K_to_pi_H1(
     m_K: float, m_pi: float, m_H1: Real, kappa: float, sin_theta: float, f_0: Real, m_s: float, m_d: float
 ) -> Real:
-    """Width of K+ -> pi+ H1 or K_L -> pi0 H1: ``B_to_K_H1`` for s -> d, with ``kappa_sd`` and K -> pi form factor.
+    """Width [GeV] of K+ -> pi+ H1 or K_L -> pi0 H1: ``B_to_K_H1`` for s -> d, with ``kappa_sd`` and f_0 of K -> pi.
 
     The amplitude of K_L is that of K0 times Re(Vts* Vtd)/|Vts* Vtd|: the 1/sqrt(2) of pi0 and of K_L cancel the sum of
     K0 and K0bar.
@@ -73,7 +75,7 @@ def K_to_pi_H1(
 def B_to_V_H1(
     m_B: float, m_V: float, m_H1: Real, kappa: float, sin_theta: float, A_0: Real, m_b: float, m_s: float
 ) -> Real:
-    """Width of B -> V H1 with ``A_0`` at q2 = m_H1^2; V = K* or phi is longitudinal.
+    """Width [GeV] of B -> V H1 with ``A_0`` at q2 = m_H1^2; V = K* or phi is longitudinal.
 
     kappa^2 sin^2(theta) |k|^3 A_0^2/(8 pi (m_b + m_s)^2), |k| the momentum in the B rest frame.
     Source: arXiv:2401.10112.
@@ -84,7 +86,7 @@ def B_to_V_H1(
 
 
 def B_to_K_alp(m_B: float, m_K: float, m_a: Real, C_V: complex, f_a: float, f_0: Real) -> Real:
-    """Width of B -> K a with ``f_0`` at q2 = m_a^2.  Source: arXiv:2502.04900 eq. (8).
+    """Width [GeV] of B -> K a with ``f_0`` at q2 = m_a^2.  Source: arXiv:2502.04900 eq. (8).
 
     For L = (d_mu a/2 f_a) sbar gamma^mu (C_V + C_A gamma5) b + h.c.
     """
@@ -93,13 +95,13 @@ def B_to_K_alp(m_B: float, m_K: float, m_a: Real, C_V: complex, f_a: float, f_0:
 
 
 def B_to_V_alp(m_B: float, m_V: float, m_a: Real, C_A: complex, f_a: float, A_0: Real) -> Real:
-    """Width of B -> V a with ``A_0`` at q2 = m_a^2.  Source: arXiv:2502.04900 eq. (9), with m_V for m_K."""
+    """Width [GeV] of B -> V a with ``A_0`` at q2 = m_a^2.  Source: arXiv:2502.04900 eq. (9), with m_V for m_K."""
     root = _lambda_sqrt(m_B, m_V, m_a)
     return _alp_scale(m_B, C_A, f_a) * A_0 * A_0 * root * root * root
 
 
 def B_to_V_gamma_D(m_B: float, m_V: float, Lambda: float, T_1: float, paper_normalisation: bool = False) -> float:
-    """Width of B -> V gamma_D, a massless dark photon, with ``T_1`` at q2 = 0; V = K* or phi is transverse.
+    """Width [GeV] of B -> V gamma_D, a massless dark photon, with ``T_1`` at q2 = 0; V = K* or phi is transverse.
 
     m_B^3 T_1^2 (1 - m_V^2/m_B^2)^3/(8 pi Lambda^2) for L = (1/2 Lambda) sbar sigma_{mu nu} b F_D^{mu nu} + h.c.
     ``paper_normalisation``: 32 pi for 8 pi, as printed in arXiv:2402.05901 eq. (4.4).
@@ -111,7 +113,7 @@ def B_to_V_gamma_D(m_B: float, m_V: float, Lambda: float, T_1: float, paper_norm
 
 
 def B_to_K_X(m_B: float, m_K: float, m_X: Real, g_bs: complex, f_plus: Real) -> Real:
-    """Width of B -> K X for L = g_bs X_mu sbar gamma^mu P_L b + h.c., ``f_plus`` at q2 = m_X^2.
+    """Width [GeV] of B -> K X for L = g_bs X_mu sbar gamma^mu P_L b + h.c., ``f_plus`` at q2 = m_X^2.
 
     |g_bs|^2 m_B/(64 pi) kallen^(3/2)(1, y_K, y_X)/y_X f_plus^2, y = m^2/m_B^2.  Source: arXiv:2502.04900 eq. (42).
     """
@@ -122,7 +124,7 @@ def B_to_K_X(m_B: float, m_K: float, m_X: Real, g_bs: complex, f_plus: Real) -> 
 
 
 def B_to_V_X_helicities(m_B: float, m_V: float, m_X: Real, A_1: Real, A_12: Real, V: Real) -> tuple[Real, Real, Real]:
-    """Rescaled amplitudes (H_0, H_+, H_-) of B -> V X for a left-handed current, form factors at q2 = m_X^2.
+    """Rescaled amplitudes (H_0, H_+, H_-) [1] of B -> V X for a left-handed current, form factors at q2 = m_X^2.
 
     H_0 = -(1 + sqrt(y_V)) A_1 x + 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) A_2 (x^2 - 1) = -8 (m_V/m_X) A_12,
     H_+- = (1 + sqrt(y_V)) A_1 -+ 2 sqrt(y_V y_X)/(1 + sqrt(y_V)) V sqrt(x^2 - 1), where
@@ -138,7 +140,7 @@ def B_to_V_X_helicities(m_B: float, m_V: float, m_X: Real, A_1: Real, A_12: Real
 
 
 def B_to_V_X(m_B: float, m_V: float, m_X: Real, g_bs: complex, helicities: Iterable[Real]) -> Real:
-    """Width of B -> V X into those helicities: |g_bs|^2 m_B/(64 pi) kallen^(1/2)(1, y_V, y_X) sum |H|^2.
+    """Width [GeV] of B -> V X into those helicities: |g_bs|^2 m_B/(64 pi) kallen^(1/2)(1, y_V, y_X) sum |H|^2.
 
     Source: arXiv:2502.04900 eq. (43).
     """
@@ -156,7 +158,7 @@ def v_Phi(m_Zp: float, g_X: float, Q_Phi: float) -> float:
 
 
 def H1_to_XX(m_H1: Real, m_X: float, lambda_PhiX: float, v_Phi: float, cos_theta: float) -> Real:
-    """H1 -> X X^dagger for a complex scalar: (lambda_PhiX v_Phi cos)^2 beta/(16 pi m_H1).
+    """Width [GeV] of H1 -> X X^dagger for a complex scalar: (lambda_PhiX v_Phi cos)^2 beta/(16 pi m_H1).
 
     Source: arXiv:2401.10112.
     """
@@ -164,32 +166,32 @@ def H1_to_XX(m_H1: Real, m_X: float, lambda_PhiX: float, v_Phi: float, cos_theta
 
 
 def H1_to_SS(m_H1: Real, m_S: float, mu_S: float, cos_theta: float) -> Real:
-    """H1 -> S S for a real scalar with L = -mu_S phi S^2: (2 mu_S cos)^2 beta/(32 pi m_H1)."""
+    """Width [GeV] of H1 -> S S for a real scalar with L = -mu_S phi S^2: (2 mu_S cos)^2 beta/(32 pi m_H1)."""
     return (2.0 * mu_S * cos_theta) ** 2 * beta(m_H1, m_S) / (32.0 * math.pi * m_H1)
 
 
 def H1_to_chichi(m_H1: Real, m_chi: float, y_chi: float, cos_theta: float) -> Real:
-    """H1 -> chi chibar, Dirac, L = -y_chi phi chibar chi: (y_chi cos)^2 m_H1 beta^3/(8 pi)."""
+    """Width [GeV] of H1 -> chi chibar, Dirac, L = -y_chi phi chibar chi: (y_chi cos)^2 m_H1 beta^3/(8 pi)."""
     velocity = beta(m_H1, m_chi)
     return (y_chi * cos_theta) ** 2 * m_H1 * velocity * velocity * velocity / (8.0 * math.pi)
 
 
 def H1_to_NN(m_H1: Real, m_N: float, y_N: float, cos_theta: float) -> Real:
-    """H1 -> N N for a Majorana fermion with L = -(y_N/2) phi Nbar^c N: half of the Dirac width."""
+    """Width [GeV] of H1 -> N N for a Majorana fermion with L = -(y_N/2) phi Nbar^c N: half of the Dirac width."""
     return 0.5 * H1_to_chichi(m_H1, m_N, y_N, cos_theta)
 
 
 def H1_to_ff(m_H1: Real, m_f: float, sin_theta: float, v_EW: float, N_c: int = 1) -> Real:
-    """H1 -> f fbar through Higgs mixing: sin^2 N_c m_f^2 m_H1 beta^3/(8 pi v^2)."""
+    """Width [GeV] of H1 -> f fbar through Higgs mixing: sin^2 N_c m_f^2 m_H1 beta^3/(8 pi v^2)."""
     _require_positive(v_EW=v_EW)
     return N_c * H1_to_chichi(m_H1, m_f, m_f / v_EW, sin_theta)
 
 
 def H1_to_gg(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
-    """H1 -> g g at leading order: sin^2 alpha_s^2 m_H1^3/(72 pi^3 v^2) |A_c + A_b + A_t|^2, alpha_s at m_H1.
+    """Width [GeV] of H1 -> g g at leading order: sin^2 alpha_s^2 m_H1^3/(72 pi^3 v^2) |A_c + A_b + A_t|^2.
 
-    Perturbative, so only meaningful above 2 GeV; the next order about doubles it.  Source: A. Djouadi, hep-ph/0503172.
-    Raises ValueError below 1 GeV.
+    alpha_s at m_H1.  Perturbative, so only meaningful above 2 GeV; the next order about doubles it.
+    Source: A. Djouadi, hep-ph/0503172.  Raises ValueError below 1 GeV.
     """
     c = constants
     _require_mass("m_H1", m_H1)
@@ -200,7 +202,10 @@ def H1_to_gg(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
 
 
 def H1_to_bb(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
-    """H1 -> b bbar at leading order, open above 2 m_B: 3 sin^2 m_b^2 m_H1/(8 pi v^2) beta^3, beta of a B+ B- pair."""
+    """Width [GeV] of H1 -> b bbar at leading order, open above 2 m_B.
+
+    3 sin^2 m_b^2 m_H1/(8 pi v^2) beta^3, beta of a B+ B- pair.
+    """
     c = constants
     velocity = beta(m_H1, c.m_Bp)
     width: Real = 3.0 * (sin_theta * c.m_b / c.v_EW) ** 2 * m_H1 * velocity**3 / (8.0 * math.pi)
@@ -208,25 +213,25 @@ def H1_to_bb(m_H1: Real, sin_theta: float, constants: Constants) -> Real:
 
 
 def H1_to_ZpZp_LL(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
-    """H1 -> Z'_L Z'_L: cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 2 x)^2, x = m_Zp^2/m_H1^2."""
+    """Width [GeV] of H1 -> Z'_L Z'_L: cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 2 x)^2, x = m_Zp^2/m_H1^2."""
     x = (m_Zp / m_H1) * (m_Zp / m_H1)
     return _ZpZp_scale(m_H1, m_Zp, v_Phi, cos_theta) * (1.0 - 2.0 * x) * (1.0 - 2.0 * x)
 
 
 def H1_to_ZpZp_TT(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
-    """H1 -> Z'_T Z'_T, (++) and (--) in equal parts: as ``H1_to_ZpZp_LL`` with 8 x^2 for (1 - 2 x)^2."""
+    """Width [GeV] of H1 -> Z'_T Z'_T, (++) and (--) in equal parts: as ``H1_to_ZpZp_LL`` with 8 x^2 for (1 - 2 x)^2."""
     x = (m_Zp / m_H1) * (m_Zp / m_H1)
     return _ZpZp_scale(m_H1, m_Zp, v_Phi, cos_theta) * 8.0 * x * x
 
 
 def H1_to_ZpZp(m_H1: Real, m_Zp: float, v_Phi: float, cos_theta: float) -> Real:
-    """H1 -> Z' Z': cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 4 x + 12 x^2).  Source: arXiv:2401.10112."""
+    """Width [GeV] of H1 -> Z' Z': cos^2 m_H1^3/(32 pi v_Phi^2) beta (1 - 4 x + 12 x^2).  Source: arXiv:2401.10112."""
     longitudinal = H1_to_ZpZp_LL(m_H1, m_Zp, v_Phi, cos_theta)
     return longitudinal + H1_to_ZpZp_TT(m_H1, m_Zp, v_Phi, cos_theta)
 
 
 def ZpZp_transverse_fraction(m_H1: Real, m_Zp: float) -> Real:
-    """Fraction 8 x^2/(1 - 4 x + 12 x^2) of transverse pairs in H1 -> Z' Z', x = m_Zp^2/m_H1^2."""
+    """Fraction 8 x^2/(1 - 4 x + 12 x^2) of transverse pairs in H1 -> Z' Z', x = m_Zp^2/m_H1^2, masses [GeV]."""
     x = (m_Zp / m_H1) * (m_Zp / m_H1)
     return 8.0 * x * x / (1.0 - 4.0 * x + 12.0 * x * x)
 
@@ -304,7 +309,7 @@ def dark_higgs_visible_widths_LO(m_H1: float, constants: Constants) -> dict[str,
 
 
 def a_to_ff(m_a: Real, m_f: float, C_f: float, f_a: float, N_c: int = 1) -> Real:
-    """a -> f fbar for a Dirac fermion: N_c C_f^2 m_a m_f^2 beta/(8 pi f_a^2).  Source: arXiv:2502.04900.
+    """Width [GeV] of a -> f fbar for a Dirac fermion: N_c C_f^2 m_a m_f^2 beta/(8 pi f_a^2).  Source: arXiv:2502.04900.
 
     For L = (d_mu a/2 f_a) C_f fbar gamma^mu gamma5 f.
     """
@@ -314,7 +319,7 @@ def a_to_ff(m_a: Real, m_f: float, C_f: float, f_a: float, N_c: int = 1) -> Real
 
 
 def a_to_chichi(m_a: Real, m_chi: float, C_chi: float, f_a: float, majorana: bool = False) -> Real:
-    """a -> chi chibar, Dirac as in ``a_to_ff``.
+    """Width [GeV] of a -> chi chibar, Dirac as in ``a_to_ff``.
 
     ``majorana`` keeps the prefactor of the Dirac Lagrangian, which doubles the width.  For a Lagrangian with
     an extra 1/2 also halve ``C_chi``; the width is then half of the Dirac one.
@@ -323,16 +328,16 @@ def a_to_chichi(m_a: Real, m_chi: float, C_chi: float, f_a: float, majorana: boo
 
 
 def a_to_gg(m_a: Real, C_G: complex, f_a: float, alpha_s: float) -> Real:
-    """a -> g g: |C_G|^2 alpha_s^2 m_a^3/(8 pi^3 f_a^2) (1 + 83 alpha_s/(4 pi)).  Source: arXiv:2502.04900.
+    """Width [GeV] of a -> g g: |C_G|^2 alpha_s^2 m_a^3/(8 pi^3 f_a^2) (1 + 83 alpha_s/(4 pi)).
 
-    Perturbative, so only meaningful above about 1.5 GeV.
+    Perturbative, so only meaningful above about 1.5 GeV.  Source: arXiv:2502.04900.
     """
     correction = 1.0 + 83.0 * alpha_s / (4.0 * math.pi)
     return 8.0 * correction * a_to_gammagamma(m_a, C_G, f_a, alpha_s)
 
 
 def a_to_gammagamma(m_a: Real, C_gamma: complex, f_a: float, alpha: float) -> Real:
-    """a -> gamma gamma: |C_gamma|^2 alpha^2 m_a^3/(64 pi^3 f_a^2).  Source: arXiv:2502.04900."""
+    """Width [GeV] of a -> gamma gamma: |C_gamma|^2 alpha^2 m_a^3/(64 pi^3 f_a^2).  Source: arXiv:2502.04900."""
     _require_positive(f_a=f_a)
     _require_mass("m_a", m_a)
     coupling = abs(C_gamma) * alpha / f_a
@@ -343,13 +348,13 @@ def a_to_gammagamma(m_a: Real, C_gamma: complex, f_a: float, alpha: float) -> Re
 
 
 def Zp_to_nunu(m_Zp: Real, g_X: float) -> Real:
-    """Z' -> nu nubar of one left-handed flavour: g_X^2 m_Zp/(24 pi)."""
+    """Width [GeV] of Z' -> nu nubar of one left-handed flavour: g_X^2 m_Zp/(24 pi)."""
     _require_mass("m_Zp", m_Zp)
     return g_X**2 * m_Zp / (24.0 * math.pi)
 
 
 def Zp_to_ll(m_Zp: Real, m_l: float, g: float) -> Real:
-    """Z' -> l+ l- with vector coupling ``g``: g^2 m_Zp/(12 pi) (1 + 2 r) beta, r = m_l^2/m_Zp^2.
+    """Width [GeV] of Z' -> l+ l- with vector coupling ``g``: g^2 m_Zp/(12 pi) (1 + 2 r) beta, r = m_l^2/m_Zp^2.
 
     g = g_X for muons and taus, e epsilon(m_Zp^2) for electrons.
     """
@@ -358,7 +363,7 @@ def Zp_to_ll(m_Zp: Real, m_l: float, g: float) -> Real:
 
 
 def Zp_to_XX(m_Zp: Real, m_X: float, g_X: float, Q_X: float) -> Real:
-    """Z' -> X X^dagger for a complex scalar: g_X^2 Q_X^2 m_Zp beta^3/(48 pi)."""
+    """Width [GeV] of Z' -> X X^dagger for a complex scalar: g_X^2 Q_X^2 m_Zp beta^3/(48 pi)."""
     velocity = beta(m_Zp, m_X)
     return (g_X * Q_X) ** 2 * m_Zp * velocity * velocity * velocity / (48.0 * math.pi)
 
@@ -367,9 +372,9 @@ def Zp_to_XX(m_Zp: Real, m_X: float, g_X: float, Q_X: float) -> Real:
 
 
 def X_to_ff(m_X: Real, m_f: float, g_V: float, g_A: float, N_c: int = 1) -> Real:
-    """X -> f fbar for L = X_mu fbar gamma^mu (g_V + g_A gamma5) f, also of a massless neutrino with g_A = -g_V.
+    """Width [GeV] of X -> f fbar for L = X_mu fbar gamma^mu (g_V + g_A gamma5) f.
 
-    N_c m_X beta/(12 pi) [g_V^2 (1 + 2 r) + g_A^2 (1 - 4 r)], r = m_f^2/m_X^2.
+    N_c m_X beta/(12 pi) [g_V^2 (1 + 2 r) + g_A^2 (1 - 4 r)], r = m_f^2/m_X^2; g_A = -g_V for a massless neutrino.
     Source: arXiv:2502.04900 eq. (38) without its approximations, which need c_W^4 for the printed c_W^2.
     """
     velocity, r = beta(m_X, m_f), (m_f / m_X) * (m_f / m_X)
@@ -377,7 +382,7 @@ def X_to_ff(m_X: Real, m_f: float, g_V: float, g_A: float, N_c: int = 1) -> Real
 
 
 def X_to_psipsi(m_X: Real, m_psi: float, alpha_X: float) -> Real:
-    """X -> psi psi, Majorana, L = (1/2) g_X X_mu psibar gamma^mu gamma5 psi: alpha_X m_X beta^3/6.
+    """Width [GeV] of X -> psi psi, Majorana, L = (1/2) g_X X_mu psibar gamma^mu gamma5 psi: alpha_X m_X beta^3/6.
 
     Source: arXiv:2502.04900 eq. (39).
     """
@@ -389,7 +394,7 @@ def X_to_psipsi(m_X: Real, m_psi: float, alpha_X: float) -> Real:
 
 
 def beta(m: Real, m_d: float) -> Real:
-    """Velocity sqrt(1 - 4 m_d^2/m^2) of two equal daughters, 0 when the channel is closed."""
+    """Velocity sqrt(1 - 4 m_d^2/m^2) [1] of two equal daughters, masses in GeV, 0 when the channel is closed."""
     _require_mass("decaying mass", m)
     return kallen_sqrt(m, m_d, m_d, allow_closed=True) / (m * m)
 

@@ -17,7 +17,7 @@ project_copyright = author
 release = version = installed_version("bkgen")
 
 extensions = [
-    "myst_parser",
+    "myst_nb",  # Markdown and notebooks
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.mathjax",
@@ -27,7 +27,10 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build", "_ext"]
+# The notebooks are kept without outputs and run here, some 20 s in all.
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+exclude_patterns = ["_build", "_ext", "**.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = f"bkgen {release}"

@@ -45,10 +45,19 @@ def test_help_has_examples_that_the_command_accepts(name: str) -> None:
     assert found, f"bkgen {name} --help has no example"
     shown = CliRunner().invoke(APP, [name, "--help"])
     assert (shown.exit_code, "Example" in shown.stdout) == (0, True)
+    assert set(found) <= {line.strip() for line in shown.stdout.splitlines()}, "to copy, an example is one line"
     for line in found:
         program, first, *words = arguments(line)
         assert (program, first) == ("bkgen", name)
         command.make_context(name, words)  # raises for unknown options, wrong types, missing arguments
+
+
+def test_the_list_of_commands_is_not_cut() -> None:
+    """On a terminal of 80 columns each command has its whole first sentence."""
+    shown = CliRunner().invoke(APP, ["--help"], env={"COLUMNS": "80"}).stdout
+    listed = dict(re.findall(r"^  (\w+) {2,}(\S.*)$", shown.partition("Commands:")[2], re.MULTILINE))
+    firsts = {name: re.split(r"\.\s", f"{command.help} ")[0] for name, command in COMMANDS.items()}
+    assert listed == {name: f"{first}." for name, first in firsts.items()}
 
 
 @pytest.mark.parametrize("name", CHEAP)

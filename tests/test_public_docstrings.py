@@ -1,4 +1,7 @@
-"""Every public module, class, function and method of both packages says what it is, and functions what they raise."""
+"""Every public module, class, function and method of both packages says what it is, and functions what they raise.
+
+Those of the public interface, which is what docs/api.md shows, also give shapes, units and sources.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,14 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import bkgen_analysis
+import pages
 import pytest
 
 import bkgen
@@ -181,3 +186,114 @@ class C:
     def m(self): raise RunError("no")
 """
     assert list(unsaid(ast.parse(code).body)) == ["f: ValueError", "h: InputError", "C.m: RunError"]
+
+
+# --- shapes, units, sources
+
+API = (pages.ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+SHOWN = re.findall(r"automodule:: (\S+)", API)
+PHYSICS = re.findall(r"automodule:: (\S+)", API[API.index("\n## Physics") : API.index("\n## Likelihood")])
+
+ARRAY = re.compile(r"\b\w*Array(Like)?\b")
+SHAPE = re.compile(r"\([^()=]+,[^()=]*\)|\bscalars?\b|\bshapes?\b|[Bb]roadcast")
+"""`(n,)`, `(n, 3)`, `(..., 4)`, or words that say it."""
+
+DIMENSIONAL = re.compile(r"(q2|s|T|m|M|mass|masses|width|Gamma|energy|E|p|edges)(_[a-zA-Z]\w*|_[1-9])?|sqrt_s|m\d")
+NUMBERS = re.compile(r"\b(float|Real|\w*Array(Like)?)\b")
+UNIT = re.compile(r"\[[^\]]*\b(GeV|cm|fb|km|m|s|K|pb|1|rad|unit)\b[^\]]*\]")
+
+NO_FORMULA = re.compile(r"``[^`]*``|`[^`]*`|\[[^\]]*\]|GeV\^-?\d|\b10\^-?\d+")
+FORMULA = re.compile(r"\w\^[\d(-]|\bsqrt\(|/\(")
+"""A power, a root or a fraction, after units and code have been left out."""
+SOURCE = re.compile(r"arXiv:\d|arXiv:hep|hep-ph/\d|\bdoi:|\bPDG\b|https?://|docs/\w+\.md|\(\d{4}\)")
+
+EXCEPTIONS = {"bkgen_analysis.posterior.highest_density": "its `mass` is a probability"}
+"""Functions that a rule asks for something they do not have, with the reason."""
+
+
+def is_overload(function: ast.FunctionDef) -> bool:
+    return any(isinstance(item, ast.Name) and item.id == "overload" for item in function.decorator_list)
+
+
+def public_functions(
+    body: list[ast.stmt], prefix: str = "", around: str = ""
+) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """Name, function and the docstring of its class; not the declarations of overloads."""
+    for node in body:
+        if isinstance(node, ast.ClassDef) and is_public(node.name):
+            yield from public_functions(node.body, f"{node.name}.", ast.get_docstring(node) or "")
+        elif isinstance(node, ast.FunctionDef) and is_public(node.name) and not is_overload(node):
+            yield f"{prefix}{node.name}", node, around
+
+
+def annotations(function: ast.FunctionDef) -> dict[str, str]:
+    """Types of the parameters by name, and that of the result as `return`."""
+    arguments = function.args
+    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    types = {a.arg: ast.unparse(a.annotation) for a in every if a is not None and a.annotation is not None}
+    return types | ({"return": ast.unparse(function.returns)} if function.returns is not None else {})
+
+
+def incomplete(code: str, physics: bool) -> Iterator[str]:
+    """What the docstrings of a module do not say; physics: also formulas without a source."""
+    tree = ast.parse(code)
+    for name, function, around in public_functions(tree.body):
+        text, types = ast.get_docstring(function) or "", annotations(function)
+        if any(ARRAY.search(kind) for kind in types.values()) and not SHAPE.search(text):
+            yield f"{name}: shape"
+        quantities = [key for key, kind in types.items() if DIMENSIONAL.fullmatch(key) and NUMBERS.search(kind)]
+        if quantities and not UNIT.search(text):
+            yield f"{name}: unit of {', '.join(quantities)}"
+        sources = text + around + (ast.get_docstring(tree) or "")
+        if physics and FORMULA.search(NO_FORMULA.sub("", text)) and not SOURCE.search(sources):
+            yield f"{name}: source"
+
+
+@pytest.mark.parametrize("module", SHOWN)
+def test_docstrings_are_complete(module: str) -> None:
+    """Arrays have a shape, quantities with a dimension a unit in brackets, formulas of physics a source."""
+    spec = importlib.util.find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    found = incomplete(Path(spec.origin).read_text(encoding="utf-8"), module in PHYSICS)
+    assert [line for line in found if f"{module}.{line.split(':')[0]}" not in EXCEPTIONS] == []
+
+
+def test_exceptions_are_needed() -> None:
+    """An exception for a function that has become complete, or does not exist, is removed."""
+    needed = set()
+    for module in SHOWN:
+        spec = importlib.util.find_spec(module)
+        assert spec is not None
+        assert spec.origin is not None
+        code = Path(spec.origin).read_text(encoding="utf-8")
+        needed |= {f"{module}.{line.split(':')[0]}" for line in incomplete(code, module in PHYSICS)}
+    assert set(EXCEPTIONS) <= needed
+
+
+def test_incomplete_docstrings_are_found() -> None:
+    """One function for each rule, each with a complete one beside it."""
+    code = """
+def no_shape(x: Array) -> Array:
+    \"\"\"Doubled.\"\"\"
+def shape(x: Array) -> Array:
+    \"\"\"Doubled (n,).\"\"\"
+def no_unit(m_B: float) -> float:
+    \"\"\"Width.\"\"\"
+def unit(m_B: float, name: str) -> float:
+    \"\"\"Width [GeV].\"\"\"
+def no_source(x: float) -> float:
+    \"\"\"x^2/(8 pi).\"\"\"
+def source(x: float) -> float:
+    \"\"\"x^2/(8 pi).  Source: arXiv:2401.10112.\"\"\"
+def no_formula(x: float) -> float:
+    \"\"\"Cross section in GeV^-2, see `f(x^2)`.\"\"\"
+class C:
+    \"\"\"From arXiv:2401.10112.\"\"\"
+    def source(self, x: float) -> float:
+        \"\"\"x^2.\"\"\"
+    @overload
+    def no_shape(self, x: Array) -> Array: ...
+"""
+    assert list(incomplete(code, physics=True)) == ["no_shape: shape", "no_unit: unit of m_B", "no_source: source"]
+    assert list(incomplete(code, physics=False)) == ["no_shape: shape", "no_unit: unit of m_B"]

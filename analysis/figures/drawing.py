@@ -75,7 +75,7 @@ def made_from(card: Card) -> str:
 
 
 def area(axes: Axes, x: ArrayLike, low: ArrayLike, high: ArrayLike, color: str, hatch: str, label: str) -> None:
-    """A pale, hatched area between two curves, told apart by its hatching in print."""
+    """A pale, hatched area between two curves at x (n,), told apart by its hatching in print."""
     axes.fill_between(
         np.asarray(x), low, high, facecolor=pale(color), edgecolor=color, hatch=hatch, linewidth=0.0, label=label
     )  # fmt: skip
@@ -105,7 +105,7 @@ def region(
 
 
 def line(axes: Axes, x: ArrayLike, y: ArrayLike, curve: Curve, label: str, **how: Any) -> None:
-    """A curve in its colour and line style."""
+    """A curve y (n,) at x (n,) in its colour and line style."""
     axes.plot(np.asarray(x), np.asarray(y), color=curve.color, linestyle=curve.linestyle, label=label, **how)
 
 

@@ -40,7 +40,7 @@ def bb_to_ag(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a: 
 
 
 def bb_to_agamma(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a: float, alpha: float) -> FloatArray:
-    """sigma(b bbar -> a gamma) [GeV^-2]: `bb_to_ag` with Q_b^2 alpha/3 for 4 alpha_s/9."""
+    """sigma(b bbar -> a gamma) [GeV^-2]: `bb_to_ag` with Q_b^2 alpha/3 for 4 alpha_s/9; shape of s."""
     return Q_B**2 * alpha / 3.0 * _bb(s, m_a, m_b, C_bb, f_a)
 
 
@@ -55,7 +55,7 @@ def bg_to_ba(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a: 
 
 
 def bgamma_to_ba(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a: float, alpha: float) -> FloatArray:
-    """sigma(b gamma -> b a) [GeV^-2]: `bg_to_ba` with Q_b^2 alpha for alpha_s/6."""
+    """sigma(b gamma -> b a) [GeV^-2]: `bg_to_ba` with Q_b^2 alpha for alpha_s/6; shape of s."""
     return Q_B**2 * alpha * _b_compton(s, m_a, m_b, C_bb, f_a)
 
 

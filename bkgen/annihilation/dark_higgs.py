@@ -131,7 +131,7 @@ def XX_to_ll(
     """sigma(X Xbar -> Z'* -> l+ l-) [GeV^-2] of one charged lepton, as `XX_to_nunu` with vector coupling ``g_l``.
 
     g_l = g_X for muons and taus, e epsilon for electrons.  The exchange of H1 and H2 does not interfere after
-    integration over the angle: add `higgs_exchange.pair_to_ff`.  Raises ValueError as `XX_to_nunu`.
+    integration over the angle: add `higgs_exchange.pair_to_ff`.  Of the shape of s.  Raises ValueError as `XX_to_nunu`.
     """
     return _through_Zp(s, m_X, m_Zp, Gamma_Zp, g_X * Q_X, lambda m: widths.Zp_to_ll(m, m_l, g_l))
 

@@ -125,7 +125,7 @@ def pair_to_SM(s: float | FloatArray, initial: Pair, higgses: Higgses, width: Wi
 def pair_to_ff(s: float | FloatArray, initial: Pair, higgses: Higgses, m_f: float, N_c: int = 1) -> FloatArray:
     """sigma [GeV^-2] of a dark pair into f fbar through H1 and H2: `pair_to_SM` with Gamma(h -> f fbar).
 
-    N_c: colours of f, summed.  Raises ValueError as `pair_to_SM`.
+    N_c: colours of f, summed.  Of the shape of s.  Raises ValueError as `pair_to_SM`.
     """
     return pair_to_SM(s, initial, higgses, lambda m: widths.H1_to_ff(m, m_f, 1.0, higgses.constants.v_EW, N_c))
 

@@ -110,7 +110,7 @@ def exchange_cross_section(
 def relative_velocity(s: float | FloatArray, m: float) -> FloatArray:
     """Relative velocity v = 2 beta = 2 sqrt(1 - 4 m^2/s) of two particles of mass ``m`` in their CM frame; any shape.
 
-    0 below threshold.  Raises ValueError unless s is finite and m finite and positive.
+    s [GeV^2], m [GeV]; 0 below threshold.  Raises ValueError unless s is finite and m finite and positive.
     """
     total = checked_s(s)
     _require_positive(m=m)
@@ -121,7 +121,7 @@ def relative_velocity(s: float | FloatArray, m: float) -> FloatArray:
 def s_of_velocity(v: float | FloatArray, m: float) -> FloatArray:
     """s = 4 m^2/(1 - v^2/4) [GeV^2] of two particles of mass ``m`` at relative velocity ``v`` in their CM frame.
 
-    Raises ValueError unless 0 <= v < 2 and m is finite and positive.
+    Of the shape of v.  Raises ValueError unless 0 <= v < 2 and m is finite and positive.
     """
     x = np.asarray(v, dtype=np.float64)
     _require_positive(m=m)
@@ -139,7 +139,7 @@ def sigma_v(sigma: float | FloatArray, s: float | FloatArray, m: float) -> Float
 
 
 def expansion(sigma: Callable[[FloatArray], FloatArray], m: float) -> tuple[float, float]:
-    """a and b [GeV^-2] of sigma v = a + b v^2 + O(v^4), from ``sigma`` (s) at three small velocities.
+    """a and b [GeV^-2] of sigma v = a + b v^2 + O(v^4), from ``sigma`` (s (n,)) at three small velocities.
 
     Good to 1e-6 unless sigma changes within v = 0.03, as near resonances and thresholds at s = 4 m^2.
     Raises ValueError unless m is finite and positive.
@@ -151,7 +151,7 @@ def expansion(sigma: Callable[[FloatArray], FloatArray], m: float) -> tuple[floa
 
 
 def checked_s(s: float | FloatArray) -> FloatArray:
-    """s as an array.  Raises ValueError unless it is finite and not negative."""
+    """s [GeV^2] as an array of the same shape.  Raises ValueError unless it is finite and not negative."""
     total = np.asarray(s, dtype=np.float64)
     if not np.all(np.isfinite(total) & (total >= 0.0)):
         raise ValueError(f"s must be finite and not negative, got {s}")

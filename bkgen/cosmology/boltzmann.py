@@ -1,8 +1,9 @@
 """Compiled integrators of the Boltzmann equations: implicit Runge-Kutta steps of a fixed size in ln x or ln(1/T).
 
-The equations are stiff in equilibrium, where the rate is many orders above the Hubble rate.  SDIRK4 of E. Hairer,
-G. Wanner, Solving Ordinary Differential Equations II, table 6.5, has order 4 and is L-stable; each stage is one Newton
-iteration for one or two numbers.  The steps are fixed, so that results are smooth functions of every parameter.
+The equations, those of docs/relic.md, are stiff in equilibrium, where the rate is many orders above the Hubble rate.
+SDIRK4 of E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table 6.5, has order 4 and is L-stable; each
+stage is one Newton iteration for one or two numbers.  The steps are fixed, so that results are smooth functions of
+every parameter.
 """
 
 from __future__ import annotations

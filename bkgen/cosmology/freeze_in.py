@@ -94,7 +94,10 @@ def yield_per_width(candidate: FreezeIn, universe: Universe, T_start: float = T_
 
 
 def equilibrium_freeze_in(candidate: FreezeIn, universe: Universe, T_start: float = T_START) -> float:
-    """Yield 2 int (F/H) Gamma_dark (K_1/K_2) Y_a^eq dln(1/T) of a mediator that is always in equilibrium."""
+    """Yield 2 int (F/H) Gamma_dark (K_1/K_2) Y_a^eq dln(1/T) of a mediator that is always in equilibrium.
+
+    T_start: [GeV], where the integral begins.
+    """
     log_t = np.linspace(0.0, math.log(T_start / T_END), 2001)
     T = T_start * np.exp(-log_t)
     m = candidate.mediator_mass

@@ -42,7 +42,10 @@ class Universe:
         return np.asarray(1.0 + self.dof.slope_s(T) / 3.0)
 
     def scaled_yield(self, mass: float, g: float, T: float | FloatArray) -> FloatArray:
-        """Equilibrium yield of a particle times exp(m/T): 45 g x^2 K_2(x) e^x/(4 pi^4 g_s), x = m/T; any shape."""
+        """Equilibrium yield of a particle times exp(m/T): 45 g x^2 K_2(x) e^x/(4 pi^4 g_s), x = m/T; any shape.
+
+        mass, T: [GeV].
+        """
         x = mass / np.asarray(T, dtype=np.float64)
         return np.asarray(45.0 * g * x * x * k2e(x) / (4.0 * math.pi**4 * self.dof.g_s(T)))
 
@@ -51,12 +54,15 @@ class Universe:
         return self.scaled_yield(mass, g, T) * np.exp(-mass / np.asarray(T))
 
     def relativistic_yield(self, g: float, fermion: bool, T: float | FloatArray) -> FloatArray:
-        """Equilibrium yield 45 zeta(3) g/(2 pi^4 g_s), times 3/4 for a fermion, of a particle with m << T [GeV]."""
+        """Equilibrium yield 45 zeta(3) g/(2 pi^4 g_s), times 3/4 for a fermion, with m << T [GeV]; shape of T."""
         statistics = FERMI if fermion else 1.0
         return np.asarray(45.0 * ZETA_3 * g * statistics / (2.0 * math.pi**4 * self.dof.g_s(T)))
 
     def omega_h2(self, mass: float, total_yield: float) -> float:
-        """Density today over the critical one, times h^2: s_0 m Y/(rho_c/h^2), Y of particles and antiparticles."""
+        """Density today over the critical one, times h^2: s_0 m Y/(rho_c/h^2), Y of particles and antiparticles.
+
+        mass: [GeV].
+        """
         return self.constants.s_0 / self.constants.rho_c_h2 * mass * total_yield
 
 
