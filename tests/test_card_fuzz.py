@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from processes import bkgen
 from typer.testing import CliRunner
 
 from bkgen import cli
@@ -331,11 +330,10 @@ def test_fifty_cards_as_processes(tmp_path: Path) -> None:
             content = content[:start] + dice.randbytes(dice.randint(0, 8)) + content[start + dice.randint(0, 20) :]
         card.write_bytes(content)
         done = subprocess.run(
-            [sys.executable, "-m", "bkgen", dice.choice(["check", "rates", "constraints"]), str(card)],
+            bkgen([dice.choice(["check", "rates", "constraints"]), str(card)], RLIMIT_AS=MEMORY),
             capture_output=True,
             timeout=LIMIT,
             cwd=tmp_path,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
         )
         assert_lines(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert [item.name for item in tmp_path.iterdir()] == ["card.yaml"]
