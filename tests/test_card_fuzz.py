@@ -27,7 +27,7 @@ from bkgen.errors import InputError
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 FIXED = settings(derandomize=True, deadline=None, database=None, suppress_health_check=SLOW, phases=[Phase.generate])
-LIMIT = 10.0  # s for each case
+LIMIT = 10.0  # s of CPU for each case
 MEMORY = 3 << 30  # bytes of address space of a process
 
 CARDS = sorted((Path(__file__).parent.parent / "cards").glob("*.yaml"))
@@ -178,9 +178,9 @@ def numbers(draw: st.DrawFn) -> dict[str, Any]:
 def answers(path: Path, commands: tuple[str, ...]) -> None:
     """Every command answers, or refuses with exit code 2 and lines; in time and without traceback."""
     for command in commands:
-        start = time.monotonic()
+        start = time.process_time()
         result = CliRunner().invoke(cli.app, [command, str(path)], catch_exceptions=False)
-        assert time.monotonic() - start < LIMIT, command
+        assert time.process_time() - start < LIMIT, command
         assert_lines(result.exit_code, result.stdout, result.stderr)
         assert command != "check" or result.exit_code != 1
 
@@ -277,9 +277,9 @@ def test_strange_files(kind: str, tmp_path: Path) -> None:
     content, problem = STRANGE[kind]
     card = tmp_path / "card.yaml"
     card.write_bytes(content if isinstance(content, bytes) else content.encode())
-    start = time.monotonic()
+    start = time.process_time()
     result = card_or_problems(lambda: load_card(card))
-    assert time.monotonic() - start < LIMIT
+    assert time.process_time() - start < LIMIT
     assert isinstance(result, list)
     assert any(problem in text for text in result)
     assert all(text.startswith(str(card)) for text in result)
@@ -330,9 +330,8 @@ def test_fifty_cards_as_processes(tmp_path: Path) -> None:
             content = content[:start] + dice.randbytes(dice.randint(0, 8)) + content[start + dice.randint(0, 20) :]
         card.write_bytes(content)
         done = subprocess.run(
-            bkgen([dice.choice(["check", "rates", "constraints"]), str(card)], RLIMIT_AS=MEMORY),
+            bkgen([dice.choice(["check", "rates", "constraints"]), str(card)], RLIMIT_AS=MEMORY, RLIMIT_CPU=int(LIMIT)),
             capture_output=True,
-            timeout=LIMIT,
             cwd=tmp_path,
         )
         assert_lines(done.returncode, done.stdout.decode(), done.stderr.decode())

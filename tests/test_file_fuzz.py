@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 from bkgen_analysis.cli import register
@@ -27,7 +28,7 @@ CARD = "schema: 1\nmodel: {name: wet, C_SL: 1.0}\nchannel: B+ -> K+\n"
 COMMANDS = typer.Typer(cls=cli.Commands)
 COMMANDS.registered_commands += cli.app.registered_commands
 register(COMMANDS)
-LIMIT = 10.0  # s for each case
+LIMIT = 10.0  # s of CPU for each case
 
 
 @dataclass(frozen=True)
@@ -119,12 +120,12 @@ def refuses(good: Path, folder: Path, victim: Victim, write: Callable[[Path], ob
     file = folder / victim.name
     write(file)
     before = sorted(folder.iterdir())
-    start = time.monotonic()
+    start = time.process_time()
     try:
         code, _, err = bkgen(victim.words.format(file=file, folder=folder, card=good / "card.yaml"))
     except Exception as error:
         raise AssertionError(f"{what}: {type(error).__name__}: {error}; {file}") from error
-    assert time.monotonic() - start < LIMIT, what
+    assert time.process_time() - start < LIMIT, what
     assert code in (0, 1, 2), (what, code)
     assert "Traceback" not in err, what
     if code:
@@ -174,6 +175,23 @@ def _write_values(values: Any, dice: random.Random, path: Path) -> None:
         path.write_text("".join(json.dumps(line) + "\n" for line in mutated(values, dice)))
     else:
         path.write_text(json.dumps(mutated(values, dice)))
+
+
+@pytest.mark.parametrize(("name", "value"), [("mode", np.nan), ("mode", 99), ("q2", np.nan), ("weight", np.inf)])
+def test_reweight_takes_only_what_was_written(name: str, value: float, good: Path, tmp_path: Path) -> None:
+    """A value in an event file that nothing but the digest of its chunk gives away."""
+    batch = api.open(good / "a.root")
+    words = f"reweight {tmp_path}/a.root {good}/card.yaml -o {tmp_path}/b.root"
+    write_root(tmp_path / "a.root", batch.columns, batch.metadata)
+    assert bkgen(words)[0] == 0
+    (tmp_path / "b.root").unlink()
+    changed = batch.columns[name].astype(np.result_type(batch.columns[name], type(value)))
+    changed[17] = value
+    write_root(tmp_path / "a.root", batch.columns | {name: changed}, batch.metadata)
+    code, _, err = bkgen(words)
+    text = "chunk 0 is damaged, its content does not have the digest in the metadata"
+    assert (code, err) == (2, f"{tmp_path}/a.root: {text}\n")
+    assert [item.name for item in tmp_path.iterdir()] == ["a.root"]
 
 
 STRUCTURED = tuple(name for name in VICTIMS if name not in ("fit parquet", "resume part"))
