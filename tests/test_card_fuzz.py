@@ -268,6 +268,7 @@ STRANGE = {
     "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
     "latin-1": (GOOD.encode() + b"# \xe9", "not UTF-8"),
     "binary": (random.Random(1).randbytes(10_000), "not UTF-8"),
+    "tag": ("!!python/object {model: sm}", "YAML tag tag:yaml.org,2002:python/object is not allowed"),
     "itself": (GOOD + "a: &a [*a]", "a block cannot contain itself"),
 }
 
