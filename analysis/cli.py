@@ -62,7 +62,8 @@ def spectrum(
     from bkgen.results import Quantity, show_quantities
 
     from . import plots, regions
-    from .style import refuse_existing, save, targets
+    from .files import refuse_existing
+    from .style import save, targets
 
     stem = output or Path("outputs") / f"{source.stem}_spectrum"
     refuse_existing(*targets(stem), force=force)
@@ -70,7 +71,7 @@ def spectrum(
     if toys is not None:
         from . import toys as pseudo
 
-        pseudo.refuse_existing(toy_stem, force=force)
+        refuse_existing(*pseudo.targets(toy_stem), force=force)
     result = plots.spectra(source)
     experiments = None if toys is None else pseudo.spectrum_toys(result.card, toys, seed)
     data = regions.compare(result.card) if plots.has_data(result.card) else None
@@ -356,17 +357,13 @@ def sensitivity(
 
 
 def _scanned(work: Scan, path: Path, resume: bool, workers: int, scheduler: str | None) -> ScanResult:
-    """Do a scan with a progress bar; says what is kept if it is interrupted."""
+    """Do a scan with a progress bar."""
     from bkgen.progress import progress
 
     from . import scan as scans
 
-    try:
-        with progress(len(work.rows) * work.row_size, "points", show=True, compiling=_COMPILING) as advance:
-            return scans.run(work, path, resume=resume, workers=workers, scheduler=scheduler, advance=advance)
-    except KeyboardInterrupt:
-        print(f"{scans.part_of(path)}: finished points are kept, go on with --resume", file=sys.stderr)
-        raise
+    with progress(len(work.rows) * work.row_size, "points", show=True, compiling=_COMPILING) as advance:
+        return scans.run(work, path, resume=resume, workers=workers, scheduler=scheduler, advance=advance)
 
 
 def _global(work: Scan, result: ScanResult, toys: int, seed: int) -> list[Quantity]:
@@ -437,7 +434,8 @@ def plot(
       bkgen plot relic.json -o outputs/yields
       bkgen plot cards/sm.yaml cards/dark_higgs_off_shell.yaml --normalised -o outputs/comparison
     """
-    from .style import refuse_existing, save, targets
+    from .files import refuse_existing
+    from .style import save, targets
     from .true_spectra import figure_of_sources
 
     stem = output or Path("outputs") / sources[0].stem
@@ -502,7 +500,7 @@ def report(
     from bkgen.cli import show_warnings
 
     from . import report as pages
-    from .style import refuse_existing
+    from .files import refuse_existing
 
     target = output or Path("outputs") / f"{source.stem}.html"
     refuse_existing(target, force=force)

@@ -7,8 +7,7 @@ predictions have no statistical error and variance 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ from bkgen.quantities import branching_fractions, invisible_branching
 from bkgen.results import Quantity
 
 from . import patchset, points, reweighting
+from .files import complete, refuse_existing
 from .fit import FitResult, PostFit, postfit
 from .likelihood import STANDARD_MODEL
 from .likelihood import official as official_likelihood
@@ -130,13 +130,13 @@ def export(
     _check(cards, to, full)
     stem = next(iter(cards)) if len(cards) == 1 else _SEVERAL
     path = path or Path("outputs") / f"{stem}{_FULL if full else FORMATS[to]}"
-    _refuse(path, force)
+    refuse_existing(path, force=force)
     if to == "pyhf":
         return _export_pyhf(cards, path, full)
     if to == "evtgen":
         return _export_reweighting(*next(iter(cards.items())), path)
     contents = contents_of(next(iter(cards.values())))
-    with _complete(path) as part:
+    with complete(path) as part:
         _WRITERS[to](contents, part)
     return Exported(path, contents.quantities, contents.warnings)
 
@@ -344,7 +344,7 @@ _WRITERS: dict[str, Callable[[Contents, Path], None]] = {
 
 def _export_pyhf(cards: Mapping[str, Card], path: Path, full: bool) -> Exported:
     document, warnings = patchset.patched_workspace(*next(iter(cards.items()))) if full else patchset.patch_set(cards)
-    with _complete(path) as part:
+    with complete(path) as part:
         part.write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")
     quantities = [
         Quantity(f"BR({card.channel} inv)" if len(cards) == 1 else f"BR({name})", points.point(card).branching)
@@ -355,7 +355,7 @@ def _export_pyhf(cards: Mapping[str, Card], path: Path, full: bool) -> Exported:
 
 def _export_reweighting(name: str, card: Card, path: Path) -> Exported:
     table = reweighting.q2_table(card)
-    with _complete(path) as part:
+    with complete(path) as part:
         if path.suffix == ".root":
             _write_reweighting_root(table, card, part)
         else:
@@ -391,22 +391,3 @@ def _check(cards: Mapping[str, Card], to: str, full: bool) -> None:
         problems.append(Problem((), f"{what} holds one card, {len(cards)} are given: {', '.join(cards)}"))
     if problems:
         raise InputError(problems)
-
-
-def _refuse(path: Path, force: bool) -> None:
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, give the name of a file")
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists; use --force to replace it, or another name with -o")
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A file to write in place of `path`, which it becomes at the end; nothing is left behind otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -37,9 +37,10 @@ from bkgen.relic_density import PLANCK
 from bkgen.results import HEADER, Quantity, rows
 
 from . import limits, plots, points, relic_plots, true_spectra
+from .files import write_whole
 from .regions import DataComparison, compare
 from .responses import data_file
-from .style import svg_source, write_whole
+from .style import svg_source
 
 try:
     from jinja2 import Environment, StrictUndefined

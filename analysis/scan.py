@@ -10,7 +10,6 @@ import hashlib
 import json
 import math
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +27,7 @@ from numpy.typing import NDArray
 from bkgen import __version__
 from bkgen.card import Card
 from bkgen.dark_matter import OMEGA_H2
-from bkgen.errors import BkgenError, InputError, MissingExtra, Problem
+from bkgen.errors import BkgenError, InputError, MissingExtra, Problem, naming
 from bkgen.exclusions import EXCLUDED, constraints
 from bkgen.inversion import parameter_unit
 from bkgen.quantities import branching_fractions
@@ -36,6 +35,7 @@ from bkgen.relic_density import relic
 from bkgen.results import Quantity
 
 from . import limits
+from .files import complete
 from .fit import fit
 from .points import SOURCE, Point, poi_of, point
 from .profiles import Profile
@@ -324,17 +324,26 @@ def run(
         return scan.assemble(list(_counted(_computed(scan, range(len(scan.rows)), workers, scheduler), scan, advance)))
     part = part_of(path)
     rows = _kept(scan, part) if resume and part.exists() else []
-    part.parent.mkdir(parents=True, exist_ok=True)
-    if not rows:
-        part.write_text(json.dumps({"scan": scan.digest}) + "\n", encoding="utf-8")
-    if advance is not None:
-        advance(len(rows) * scan.row_size)
-    with part.open("a", encoding="utf-8") as file:
-        for row in _counted(_computed(scan, range(len(rows), len(scan.rows)), workers, scheduler), scan, advance):
-            file.write(json.dumps({"values": {k: _json(v) for k, v in row.values.items()}, "reasons": row.reasons}))
-            file.write("\n")
-            file.flush()
-            rows.append(row)
+    try:
+        with naming(part):
+            part.parent.mkdir(parents=True, exist_ok=True)
+            if not rows:
+                part.write_text(json.dumps({"scan": scan.digest}) + "\n", encoding="utf-8")
+            if advance is not None:
+                advance(len(rows) * scan.row_size)
+            rest = _computed(scan, range(len(rows), len(scan.rows)), workers, scheduler)
+            with part.open("a", encoding="utf-8") as file:
+                for row in _counted(rest, scan, advance):
+                    values = {k: _json(v) for k, v in row.values.items()}
+                    file.write(json.dumps({"values": values, "reasons": row.reasons}) + "\n")
+                    file.flush()
+                    rows.append(row)
+    except BaseException as error:
+        if rows:
+            error.add_note(f"{part}: {len(rows)} of {len(scan.rows)} rows are finished, go on with --resume")
+        else:
+            part.unlink(missing_ok=True)
+        raise
     return scan.assemble(rows)
 
 
@@ -361,10 +370,8 @@ def write(result: ScanResult, answer: Mapping[str, Any], path: Path) -> None:
         content = _parquet(result, answer)
     else:
         content = json.dumps(answer, indent=1, allow_nan=False).encode()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    complete = path.with_name(f"{path.name}.new")
-    complete.write_bytes(content)
-    os.replace(complete, path)
+    with complete(path, ".new") as whole:
+        whole.write_bytes(content)
     part_of(path).unlink(missing_ok=True)
 
 
@@ -470,13 +477,23 @@ def _kept(scan: Scan, part: Path) -> list[Row]:
     try:
         first, *others = [json.loads(line) for line in lines] or [{}]
         same = first["scan"] == scan.digest
-        rows = [Row({k: _numbers(v) for k, v in other["values"].items()}, other["reasons"]) for other in others]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        rows = [_row(other, scan.row_size) for other in others]
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
         raise InputError(f"{part}: not the part of a scan; start again with --force") from None
     if not same or len(rows) > len(scan.rows):
         raise InputError(f"{part}: belongs to another card, other options or another version; start again with --force")
     part.write_bytes(b"\n".join(lines) + b"\n")
     return rows
+
+
+def _row(entry: dict[str, Any], size: int) -> Row:
+    """A row of that many points as it was written; raises TypeError or what else comes of another value."""
+    row = Row({name: _numbers(values) for name, values in entry["values"].items()}, entry["reasons"])
+    if not (isinstance(row.reasons, list) and all(isinstance(reason, str) for reason in row.reasons)):
+        raise TypeError("reasons are texts")
+    if any(len(values) != size for values in row.values.values()):
+        raise ValueError("not one number for each point")
+    return row
 
 
 def _numbers(values: list[float | None]) -> list[float]:

@@ -419,7 +419,7 @@ def _numbers(values: ArrayLike) -> Array | None:
         if any(isinstance(entry, bool | str) for entry in found.ravel()):
             return None
         return found.astype(np.float64)  # None becomes NaN
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 

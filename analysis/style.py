@@ -9,13 +9,15 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bkgen import __version__
-from bkgen.errors import InputError, MissingExtra
+from bkgen.errors import MissingExtra
+
+from .files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,15 +95,6 @@ def targets(stem: Path) -> tuple[Path, Path]:
     return stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
 
 
-def refuse_existing(*paths: Path, force: bool) -> None:
-    """Raises InputError for files that exist, unless they may be replaced, and for folders in their place."""
-    problems = [f"{path}: is a folder, give the name of a file" for path in paths if path.is_dir()]
-    hint = "use --force to replace it, or another name with -o"
-    problems += [f"{path}: exists; {hint}" for path in paths if path.is_file() and not force]
-    if problems:
-        raise InputError(problems)
-
-
 def save(figure: Figure, stem: Path, dpi: int = DPI) -> list[Path]:
     """Write stem.png and stem.pdf, without the date; each appears when it is complete.  dpi: pixels per inch of PNG."""
     png, pdf = targets(stem)
@@ -117,15 +110,3 @@ def svg_source(figure: Figure) -> str:
     with plain_style():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write PATH.part, which becomes PATH when it is complete and is removed otherwise; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    try:
-        with part.open("wb") as file:
-            write(file)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

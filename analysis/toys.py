@@ -19,6 +19,7 @@ from scipy.stats import poisson
 from bkgen.card import Card
 from bkgen.errors import InputError, Problem
 
+from .files import complete
 from .likelihood import Data, Likelihood, Signal
 from .points import fit_card
 from .responses import CHANNELS, N_BINS, Q2_REC_EDGES, Array, q2_rec_projection
@@ -109,10 +110,10 @@ def spectrum_toys(card: Card, n: int, seed: int) -> SpectrumToys:
 
 def write(toys: SpectrumToys, card: Card, stem: Path) -> list[Path]:
     """Write stem.json and stem.root: histograms `expected`, `expected_q2_rec` and the tree `toys`."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
     as_json, as_root = targets(stem)
-    as_json.write_text(json.dumps({"card": card.resolved(), **toys.to_dict()}), encoding="utf-8")
-    with uproot.recreate(as_root) as file:
+    with complete(as_json) as part:
+        part.write_text(json.dumps({"card": card.resolved(), **toys.to_dict()}), encoding="utf-8")
+    with complete(as_root) as part, uproot.recreate(part) as file:
         file["expected"] = (toys.expected, np.arange(N_BINS + 1.0))
         file["expected_q2_rec"] = (toys.q2_rec_expected, np.asarray(Q2_REC_EDGES))
         tree = file.mktree("toys", {"counts": ("f8", (N_BINS,)), "q2_rec": ("f8", (len(Q2_REC_EDGES) - 1,))})
@@ -123,13 +124,6 @@ def write(toys: SpectrumToys, card: Card, stem: Path) -> list[Path]:
 def targets(stem: Path) -> tuple[Path, Path]:
     """The two files of a set of pseudo-experiments."""
     return stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.root")
-
-
-def refuse_existing(stem: Path, *, force: bool) -> None:
-    """Raises InputError for files that exist, unless they may be replaced."""
-    existing = [path for path in targets(stem) if path.exists() and not force]
-    if existing:
-        raise InputError([f"{path}: exists; use --force to replace it, or another name with -o" for path in existing])
 
 
 def check_toys(n: int, seed: int) -> None:

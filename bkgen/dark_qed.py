@@ -84,7 +84,7 @@ def F_2(q2: float | FloatArray, m_Q: float, alpha: float) -> ComplexArray:
     beta = velocity(q2, m_Q)
     if not np.all(beta > 0.0):
         raise ValueError("the magnetic form factor diverges at threshold")
-    if m_Q == 0.0:
+    if m_Q**2 == 0.0:  # also by underflow
         return np.zeros_like(beta, dtype=np.complex128)
     log = np.log(4.0 * m_Q**2 / np.asarray(q2)) - 2.0 * np.log1p(beta)  # (1 - beta)(1 + beta) = 4 m_Q^2/q2
     return np.asarray(alpha * m_Q / (2.0 * math.pi * np.asarray(q2) * beta) * (log + 1j * math.pi))

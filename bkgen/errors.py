@@ -14,6 +14,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class BkgenError(Exception):
@@ -70,6 +71,22 @@ def calculating(what: str) -> Iterator[None]:
     except (ValueError, ArithmeticError) as error:
         reason = " ".join(str(error.args[-1] if error.args else type(error).__name__).split())
         raise RunError(f"{what} cannot be calculated at this point: {reason}") from error
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """OSErrors inside tell which file they are about, see `name_file`."""
+    try:
+        yield
+    except OSError as error:
+        name_file(error, path)
+        raise
+
+
+def name_file(error: BaseException | None, path: Path) -> None:
+    """Put the name of the file into an OSError without one: the system does not say it when writing fails."""
+    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+        error.filename = str(path)
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:

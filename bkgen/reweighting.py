@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .card import Card, card_from_dict
 from .errors import InputError, Problem, RunError
-from .generator import CHUNK, EventBatch, Sample, in_order
+from .generator import EventBatch, Sample, in_order
 from .io import metadata as meta
 from .io.root import RootReader, RootWriter
 from .jobs import sample_of
@@ -154,8 +154,8 @@ def reweight(
     """Write the events of the file `path` to `output` with the weights of a card.
 
     lines: False leaves out the narrow lines of the card's spectrum.
-    Raises InputError with every reason why the events cannot stand for the card, RunError for an event without density
-    in its own model.
+    Raises InputError with every reason why the events cannot stand for the card, and for a chunk that does not have its
+    digest; RunError for an event without density in its own model.
     """
     with RootReader(path) as file:
         original, single = file.metadata, "float32" in map(str, file.metadata.get("branches", {}).values())
@@ -205,9 +205,9 @@ class Weighing:
         return decays / sample.spectrum.rate()
 
     def chunk(self, k: int) -> tuple[EventBatch, bytes]:
-        """Chunk k with new weights, and its digest."""
+        """Chunk k with new weights, and its digest.  Raises InputError if the old one is damaged."""
         with RootReader(self.path) as file:
-            columns = file.columns(k * CHUNK, (k + 1) * CHUNK)
+            columns = file.chunk(k).columns
         factor = self.per_width * self.old.sample.spectrum.rate() / self.events
         batch = EventBatch(_columns(columns, factor * self.ratio(columns)), k)
         return batch, batch.digest()

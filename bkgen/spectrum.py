@@ -172,7 +172,9 @@ class Continuum:
         """q2 (n,) [GeV^2], moved off the end points by the margin that `at` keeps."""
         lower, upper = self._segments[0], self._segments[-1]
         margin = _EDGE * (upper - lower)
-        return np.clip(q2, lower + margin, upper - margin)
+        # A margin below the rounding of the end points would leave q2 on them.
+        first, last = max(lower + margin, np.nextafter(lower, upper)), min(upper - margin, np.nextafter(upper, lower))
+        return np.clip(q2, first, last)
 
     def width(self, q2: Array) -> Array:
         """dGamma/dq2 (n,) [GeV^-1] at q2 (n,) [GeV^2], 0 outside the range."""
@@ -230,7 +232,7 @@ class Continuum:
         a, b = p[k], p[k + 1]
         denominator = a + np.sqrt(a**2 + v * (b**2 - a**2))
         fraction = np.divide(v * (a + b), denominator, out=v.copy(), where=denominator > 0.0)
-        return np.asarray(self.nodes[k] + fraction * (self.nodes[k + 1] - self.nodes[k]))
+        return np.minimum(self.nodes[k] + fraction * (self.nodes[k + 1] - self.nodes[k]), self.nodes[k + 1])  # rounding
 
 
 def _chebyshev(lower: float, upper: float, n: int) -> Array:

@@ -105,6 +105,8 @@ def parse(text: str, source: str) -> Document:
             raise InputError(f"{source}: the card is empty")
         if not isinstance(node, MappingNode):
             raise InputError(f"{source}: not a card: expected lines of the form 'key: value'")
+        if str(node.tag) not in _PLAIN_TAGS:
+            raise InputError(f"{source}: YAML tag {one_line(str(node.tag))} is not allowed for a card, leave it out")
         document.data = _construct(node, (), document, ())
     except MarkedYAMLError as error:
         raise InputError(f"{source}{_explain(error)}") from None

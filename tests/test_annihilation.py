@@ -508,6 +508,25 @@ def test_alp_limits() -> None:
     assert near[1] / near[0] == pytest.approx(2.0, rel=1e-3)
 
 
+@pytest.mark.parametrize("y", [1e-7, 1e-4])
+def test_light_alp_at_the_threshold_of_b_gluon(y: float) -> None:
+    """For m_a = 0 the braces are -2 y^2 [ln(1 - y) + y + y^2/2] = (2/3) y^5 + ..., y = 1 - m_b^2/s."""
+    sigma = float(alp.bg_to_ba(4.18**2 / (1.0 - y), 1e-15, 4.18, 1.0, 1.0, 0.2))
+    expected = 0.2 / 48.0 * (1.0 - y) * y**2 * (2.0 / 3.0 + y / 2.0)
+    assert sigma == pytest.approx(expected, rel=1e-7)
+
+
+def test_alp_at_twice_the_mass_of_b() -> None:
+    """For m_a -> 2 m_b at threshold, where x_a = 4 x_b = 1: the bracket goes to (1 - x_a)^2 beta + (4/3) x_a beta^3."""
+    m_b, above = 4.18, 1e-6
+    beta, x_a = math.sqrt(above), 1.0 - 2.0 * above
+    s = 4.0 * m_b**2 / (1.0 - above)
+    sigma = float(alp.bb_to_ag(s, math.sqrt(x_a * s), m_b, 1.0, 1.0, 0.2))
+    bracket = (1.0 - x_a) ** 2 + x_a * beta**2 * 4.0 / 3.0
+    expected = 4.0 * 0.2 / 9.0 * 0.25 * (1.0 - above) / (beta * (1.0 - x_a)) * bracket
+    assert sigma == pytest.approx(expected, rel=1e-5)
+
+
 # --- expansions and limits ------------------------------------------------------------------------
 
 

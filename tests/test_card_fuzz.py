@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from processes import bkgen
 from typer.testing import CliRunner
 
 from bkgen import cli
@@ -28,7 +27,7 @@ from bkgen.errors import InputError
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 FIXED = settings(derandomize=True, deadline=None, database=None, suppress_health_check=SLOW, phases=[Phase.generate])
-LIMIT = 10.0  # s for each case
+LIMIT = 10.0  # s of CPU for each case
 MEMORY = 3 << 30  # bytes of address space of a process
 
 CARDS = sorted((Path(__file__).parent.parent / "cards").glob("*.yaml"))
@@ -179,9 +178,9 @@ def numbers(draw: st.DrawFn) -> dict[str, Any]:
 def answers(path: Path, commands: tuple[str, ...]) -> None:
     """Every command answers, or refuses with exit code 2 and lines; in time and without traceback."""
     for command in commands:
-        start = time.monotonic()
+        start = time.process_time()
         result = CliRunner().invoke(cli.app, [command, str(path)], catch_exceptions=False)
-        assert time.monotonic() - start < LIMIT, command
+        assert time.process_time() - start < LIMIT, command
         assert_lines(result.exit_code, result.stdout, result.stderr)
         assert command != "check" or result.exit_code != 1
 
@@ -269,6 +268,7 @@ STRANGE = {
     "UTF-16": (GOOD.encode("utf-16"), "not UTF-8"),
     "latin-1": (GOOD.encode() + b"# \xe9", "not UTF-8"),
     "binary": (random.Random(1).randbytes(10_000), "not UTF-8"),
+    "tag": ("!!python/object {model: sm}", "YAML tag tag:yaml.org,2002:python/object is not allowed"),
     "itself": (GOOD + "a: &a [*a]", "a block cannot contain itself"),
 }
 
@@ -278,9 +278,9 @@ def test_strange_files(kind: str, tmp_path: Path) -> None:
     content, problem = STRANGE[kind]
     card = tmp_path / "card.yaml"
     card.write_bytes(content if isinstance(content, bytes) else content.encode())
-    start = time.monotonic()
+    start = time.process_time()
     result = card_or_problems(lambda: load_card(card))
-    assert time.monotonic() - start < LIMIT
+    assert time.process_time() - start < LIMIT
     assert isinstance(result, list)
     assert any(problem in text for text in result)
     assert all(text.startswith(str(card)) for text in result)
@@ -331,11 +331,9 @@ def test_fifty_cards_as_processes(tmp_path: Path) -> None:
             content = content[:start] + dice.randbytes(dice.randint(0, 8)) + content[start + dice.randint(0, 20) :]
         card.write_bytes(content)
         done = subprocess.run(
-            [sys.executable, "-m", "bkgen", dice.choice(["check", "rates", "constraints"]), str(card)],
+            bkgen([dice.choice(["check", "rates", "constraints"]), str(card)], RLIMIT_AS=MEMORY, RLIMIT_CPU=int(LIMIT)),
             capture_output=True,
-            timeout=LIMIT,
             cwd=tmp_path,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY)),
         )
         assert_lines(done.returncode, done.stdout.decode(), done.stderr.decode())
         assert [item.name for item in tmp_path.iterdir()] == ["card.yaml"]

@@ -5,22 +5,14 @@ from __future__ import annotations
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import bkgen
 
 from bkgen import api
 from bkgen.card import card_from_dict
 from bkgen.generator import CHUNK
-
-COMMAND = [sys.executable, "-m", "bkgen"]
-LIMITED = """
-import os, resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
-os.execv(sys.executable, [sys.executable, "-m", "bkgen", *sys.argv[1:]])
-"""
-"""The command with a limit to the size of files; set in the new process, since a fork of one with JAX is a warning."""
 
 CARD = "schema: 1\nmodel: {name: wet, C_SL: 1.0}\nchannel: B+ -> K+\n"
 
@@ -39,13 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def start_and_stop(folder: Path, words: str, dice: random.Random) -> int:
     """Exit code of a command that gets a signal after up to 2.5 s."""
-    process = subprocess.Popen(
-        [*COMMAND, *words.split()],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = subprocess.Popen(bkgen(words.split()), cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(dice.uniform(0.3, 2.5))
     except subprocess.TimeoutExpired:
@@ -64,7 +50,7 @@ def start_and_stop(folder: Path, words: str, dice: random.Random) -> int:
 def test_files_are_whole_or_not_there(words: str, name: str, folder: Path) -> None:
     """Twenty times: what has the name of the output is complete, even if the signal came after it."""
     dice = random.Random(20)
-    whole = subprocess.run([*COMMAND, *words.format(name="once.root").split()], cwd=folder, capture_output=True)
+    whole = subprocess.run(bkgen(words.format(name="once.root").split()), cwd=folder, capture_output=True)
     assert whole.returncode == 0
     for _ in range(20):
         code = start_and_stop(folder, words.format(name=name), dice)
@@ -87,7 +73,7 @@ def test_scans_go_on(folder: Path) -> None:
             start_and_stop(folder, words.format(name="scan.json"), dice)
     for name in ("scan.json", "once.json"):
         if not (folder / name).exists():
-            subprocess.run([*COMMAND, *words.format(name=name).split()], cwd=folder, check=True, capture_output=True)
+            subprocess.run(bkgen(words.format(name=name).split()), cwd=folder, check=True, capture_output=True)
     assert (folder / "scan.json").read_text() == (folder / "once.json").read_text()
     assert not (folder / "scan.json.part").exists()
 
@@ -103,7 +89,7 @@ def test_scans_go_on(folder: Path) -> None:
 )
 def test_no_space_is_one_line(words: str, folder: Path) -> None:
     """No file may be larger than 2 MB: the command says so, and nothing has the name of the output."""
-    done = subprocess.run([sys.executable, "-c", LIMITED, *words.split()], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(bkgen(words.split(), RLIMIT_FSIZE=2_000_000), cwd=folder, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     assert "File too large" in done.stderr
     assert "Traceback" not in done.stderr

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bkgen_analysis import limits, points, toy_limits, toys
+from bkgen_analysis.files import refuse_existing
 from bkgen_analysis.likelihood import official
 from bkgen_analysis.limits import BANDS, Asymptotics
 from bkgen_analysis.profiles import Profile, rising_root
@@ -215,7 +216,7 @@ def test_spectrum_toys(tmp_path: Path) -> None:
         np.testing.assert_array_equal(file["toys"]["counts"].array(library="np"), drawn.counts)
         np.testing.assert_allclose(file["expected_q2_rec"].values(), drawn.q2_rec_expected)
     with pytest.raises(InputError, match="exists"):
-        toys.refuse_existing(tmp_path / "new" / "toys", force=False)
+        refuse_existing(as_json, as_root, force=False)
     with pytest.raises(InputError, match="negative"):
         toys.spectrum_toys(card(2.1), 10, seed=-1)
     with pytest.raises(InputError, match="between 1 and"):

@@ -581,3 +581,8 @@ def test_metadata_says_how_often_a_mode_occurs() -> None:
     line = made.spectrum.lines[0].rate() / made.spectrum.rate()
     assert [(mode["name"], mode["depends_on_q2"]) for mode in found] == [("Q Qbar", True), ("gamma_D", True)]
     assert [mode["branching_fraction"] for mode in found] == pytest.approx([1.0 - line, line], rel=1e-12)
+
+
+def test_a_mass_whose_square_underflows_is_no_mass() -> None:
+    tiny, none = (model(m_Q=m_Q, sommerfeld=True, magnetic=True).spectrum(B_PLUS, PAPER) for m_Q in (1e-200, 0.0))
+    assert tiny.rate() == none.rate() > 0.0

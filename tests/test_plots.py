@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import numpy as np
 import pytest
-from bkgen_analysis import plots, regions, style
+from bkgen_analysis import files, plots, regions, style
 from matplotlib.figure import Figure
 
 from bkgen import api
@@ -97,11 +97,11 @@ def test_figure_files(event_file: Path, comparison: regions.DataComparison, tmp_
     assert sorted(stem.parent.iterdir()) == sorted(paths)
     assert b"CreationDate" not in paths[1].read_bytes()
     with pytest.raises(InputError, match="exists") as error:
-        style.refuse_existing(*style.targets(stem), force=False)
+        files.refuse_existing(*style.targets(stem), force=False)
     assert len(error.value.problems) == 2
-    style.refuse_existing(*style.targets(stem), force=True)
+    files.refuse_existing(*style.targets(stem), force=True)
     with pytest.raises(InputError, match="folder"):
-        style.refuse_existing(tmp_path, force=True)
+        files.refuse_existing(tmp_path, force=True)
 
 
 def test_an_interrupted_figure_leaves_nothing(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_an_interrupted_figure_leaves_nothing(tmp_path: Path) -> None:
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        style.write_whole(path, fail)
+        files.write_whole(path, fail)
     assert [found.read_text() for found in tmp_path.iterdir()] == ["before"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from bkgen_analysis.likelihood import official
 from bkgen_analysis.limits import limit_card
 from bkgen_analysis.minimise import minimise
 from bkgen_analysis.scan import Axis, Scan, read_axis
+from processes import bkgen
 
 from bkgen.api import load_card
 from bkgen.card import Card
@@ -223,26 +223,28 @@ def test_part_of_another_scan_is_refused(card: Card, tmp_path: Path) -> None:
         scan.refuse(tmp_path / "scan.txt", force=False, resume=False)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"reasons": 0.5}, {"reasons": [1]}, {"values": {"x": [10**400]}}, {"values": {"x": []}}]
+)
+def test_rows_with_other_values_are_refused(changed: dict[str, Any], card: Card, tmp_path: Path) -> None:
+    path, work = tmp_path / "scan.json", Scan(card, grid("m_H1=1,2"), "rates")
+    scan.run(work, path)
+    first, row, other = map(json.loads, scan.part_of(path).read_text().splitlines())
+    scan.part_of(path).write_text("".join(json.dumps(line) + "\n" for line in (first, row | changed, other)))
+    with pytest.raises(InputError, match="not the part of a scan"):
+        scan.run(work, path, resume=True)
+
+
 def test_processes_give_the_same(card: Card) -> None:
     work = Scan(card, grid("m_H1=1:3:5"), "rates")
     assert scan.run(work, workers=2).to_dict() == scan.run(work).to_dict()
 
 
-OBEY_INTERRUPTS = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from bkgen.cli import main
-main()
-"""
-"""The command in a child process: SIGINT ends it even where the tests run in the background, which ignores SIGINT."""
-
-
 def test_interrupt(tmp_path: Path) -> None:
     """Ctrl-C: exit code 130, the finished points stay, and the scan can be resumed."""
     path = tmp_path / "scan.json"
-    command = [sys.executable, "-c", OBEY_INTERRUPTS, "scan", str(CARD), "--what", "rates", "-o", str(path)]
-    command += ["--axis", "m_H1=0.5:4.5:30000"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    words = ["scan", str(CARD), "--what", "rates", "-o", str(path), "--axis", "m_H1=0.5:4.5:30000"]
+    process = subprocess.Popen(bkgen(words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     part, deadline = scan.part_of(path), time.monotonic() + 120.0
     while not (part.exists() and part.stat().st_size > 1000):
         assert time.monotonic() < deadline

@@ -188,6 +188,7 @@ def test_axes_are_logarithmic_where_the_grid_is(values: Any, logarithmic: bool) 
         ('{"axes": 1, "arrays": {}}', "not the answer of a scan"),
         ('{"axes": {}, "arrays": {}}', "at least one axis"),
         ('{"axes": {"x": [1, null]}, "arrays": {}}', "axes.x: must be a list of numbers"),
+        ('{"axes": {"x": [1, 1' + "0" * 400 + ']}, "arrays": {}}', "axes.x: must be a list of numbers"),
         ('{"axes": {"x": ["a"]}, "arrays": {}}', "axes.x: must be a list of numbers"),
         ('{"axes": {"x": [1, 2]}, "arrays": {"obs": [1]}}', "arrays.obs: has shape (1,), the axes (2,)"),
         ('{"axes": {"x": [1, 2]}, "arrays": {"other": [1, 2]}}', "needs 'obs'"),

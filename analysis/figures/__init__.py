@@ -14,7 +14,8 @@ from typing import BinaryIO, NamedTuple
 
 from bkgen.errors import InputError, MissingExtra, suggestion
 
-from ..style import DPI, refuse_existing, save, targets, write_whole
+from ..files import refuse_existing, write_whole
+from ..style import DPI, save, targets
 
 try:
     from . import calibbi, dark_higgs, gabrielli, lmu_ltau, shapes

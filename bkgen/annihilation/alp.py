@@ -17,6 +17,8 @@ from .two_to_two import checked_s
 Q_B = -1.0 / 3.0
 """Electric charge of the b quark."""
 
+_SERIES_BELOW = 0.1
+
 
 def b_to_s_a(m_b: float, m_a: float, C_V: complex, C_A: complex, f_a: float) -> float:
     """Width [GeV] of b -> s a with a massless s: m_b^3/(64 pi f_a^2)(|C_V|^2 + |C_A|^2)(1 - m_a^2/m_b^2)^2.
@@ -69,7 +71,9 @@ def _bb(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a: float
     x = total[opened]
     x_a, x_b, beta = m_a**2 / x, m_b**2 / x, kallen_sqrt(np.sqrt(x), m_b, m_b) / x
     artanh = np.arcsinh(beta / (2.0 * np.sqrt(x_b)))
-    bracket = (1.0 + x_a**2 - 4.0 * x_a * x_b) * artanh - x_a * beta
+    # The bracket of eq. (22) as a sum of terms that are not negative: it cancels for m_a -> 2 m_b.
+    excess = _artanh_minus(beta, artanh)
+    bracket = (1.0 - x_a) ** 2 * artanh + x_a * (beta * beta * artanh + excess)
     result[opened] = (abs(C_bb) / f_a) ** 2 * x_b / (beta * beta * (1.0 - x_a)) * bracket
     return result
 
@@ -81,11 +85,23 @@ def _b_compton(s: float | FloatArray, m_a: float, m_b: float, C_bb: complex, f_a
     result = np.zeros_like(total)
     x = total[opened]
     x_a, x_b, root = m_a**2 / x, m_b**2 / x, kallen_sqrt(np.sqrt(x), m_a, m_b, allow_closed=True) / x
+    energy = 1.0 + x_b - x_a
+    velocity = root / energy
     arcoth = np.arcsinh(root / (2.0 * np.sqrt(x_b)))  # (1 + x_b - x_a)^2 - root^2 = 4 x_b
-    polynomial = 7.0 * x_a + 2.0 * x_a * x_b - x_a * x_b**2 - (3.0 - x_b) * (1.0 - x_b) ** 2
-    bracket = root * polynomial + 4.0 * (root * root + x_a**2) * arcoth
-    result[opened] = (abs(C_bb) / f_a) ** 2 * x_b / (8.0 * (1.0 - x_b) ** 3) * bracket
+    # The braces of eq. (23) as a sum of terms that are not negative: they cancel to order (1 - x_b)^2 at threshold.
+    above_b = (np.sqrt(x) - m_b) * (np.sqrt(x) + m_b) / x  # 1 - x_b
+    total_a = above_b + x_a
+    polynomial = x_a * total_a * (2.0 * x_a / energy + 2.0 * above_b + x_a) + (root * total_a) ** 2 / energy
+    bracket = root * polynomial + 4.0 * (root * root + x_a**2) * _artanh_minus(velocity, arcoth)
+    result[opened] = (abs(C_bb) / f_a) ** 2 * x_b / (8.0 * above_b**3) * bracket
     return result
+
+
+def _artanh_minus(v: FloatArray, artanh: FloatArray) -> FloatArray:
+    """artanh(v) - v, from its series where the difference would lose digits."""
+    v2 = np.minimum(v, _SERIES_BELOW) ** 2
+    series = v * v2 * sum(v2**k / (2 * k + 3) for k in range(8))
+    return np.where(v < _SERIES_BELOW, series, artanh - v)
 
 
 def _require(m_a: float, m_b: float, f_a: float) -> None:

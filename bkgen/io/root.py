@@ -13,8 +13,8 @@ import uproot
 from numpy.typing import NDArray
 
 from ..errors import InputError
-from ..generator import EventBatch
-from .metadata import require_form
+from ..generator import CHUNK, EventBatch
+from .metadata import chunk_range, require_form
 from .writer import FileWriter
 
 TREE = "events"
@@ -133,6 +133,16 @@ class RootReader:
         except Exception as error:  # as above
             raise InputError(f"{self.path}: not an event file of bkgen ({type(error).__name__})") from None
         return columns
+
+    def chunk(self, number: int) -> EventBatch:
+        """One chunk of the sample.  Raises InputError if it cannot be read or is not what the metadata say."""
+        position = number - chunk_range(self.metadata).start
+        batch = EventBatch(self.columns(position * CHUNK, (position + 1) * CHUNK), number)
+        if batch.digest().hex() != self.metadata["chunks"][position]:
+            raise InputError(
+                f"{self.path}: chunk {number} is damaged, its content does not have the digest in the metadata"
+            )
+        return batch
 
 
 def metadata_of(path: Path) -> tuple[dict[str, Any], list[str], int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from ..errors import name_file, naming
 from ..generator import EventBatch
 
 _GZIP_LEVEL = 1  # a higher one costs more time than the writer and saves little
@@ -54,12 +55,13 @@ class FileWriter(ABC):
         """Let go of an unfinished file, however far it got."""
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._open(self._part)
-        except BaseException:
-            self._discard()
-            raise
+        with naming(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                self._open(self._part)
+            except BaseException:
+                self._discard()
+                raise
         return self
 
     def finish(self, metadata: dict[str, Any]) -> None:
@@ -71,8 +73,10 @@ class FileWriter(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        name_file(error, self.path)
         if not self._finished:
-            self._discard()
+            with naming(self.path):
+                self._discard()
 
     def _discard(self) -> None:
         """Close the unfinished file and remove it unless it is kept, even if it cannot be closed any more."""
