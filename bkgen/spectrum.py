@@ -226,7 +226,8 @@ class Continuum:
         a, b = p[k], p[k + 1]
         denominator = a + np.sqrt(a**2 + v * (b**2 - a**2))
         fraction = np.divide(v * (a + b), denominator, out=v.copy(), where=denominator > 0.0)
-        return np.minimum(self.nodes[k] + fraction * (self.nodes[k + 1] - self.nodes[k]), self.nodes[k + 1])  # rounding
+        q2 = self.nodes[k] + fraction * (self.nodes[k + 1] - self.nodes[k])
+        return np.asarray(np.minimum(q2, self.nodes[k + 1]))  # rounding
 
 
 def _chebyshev(lower: float, upper: float, n: int) -> Array:
