@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from bkgen import api, cli
 from bkgen.card import card_from_dict
+from bkgen.errors import InputError
 from bkgen.generator import CHUNK, Sample
 
 SM: dict[str, Any] = {"schema": 1, "model": {"name": "sm"}, "channel": "B+ -> K+"}
@@ -191,7 +192,7 @@ def _write_values(values: Any, dice: random.Random, path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("mode", np.nan), ("mode", 99), ("q2", np.nan), ("weight", np.inf)])
-def test_reweight_takes_only_what_was_written(name: str, value: float, good: Path, tmp_path: Path) -> None:
+def test_only_what_was_written_is_read(name: str, value: float, good: Path, tmp_path: Path) -> None:
     """A value in an event file that nothing but the digest of its chunk gives away."""
     batch = api.open(good / "a.root")
     words = f"reweight {tmp_path}/a.root {good}/card.yaml -o {tmp_path}/b.root"
@@ -204,6 +205,8 @@ def test_reweight_takes_only_what_was_written(name: str, value: float, good: Pat
     code, _, err = bkgen(words)
     text = "chunk 0 is damaged, its content does not have the digest in the metadata"
     assert (code, err) == (2, f"{tmp_path}/a.root: {text}\n")
+    with pytest.raises(InputError, match=text):
+        api.open(tmp_path / "a.root")
     assert [item.name for item in tmp_path.iterdir()] == ["a.root"]
 
 

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -15,7 +16,7 @@ from .. import __version__
 from ..constants import data_path
 from ..dark_matter import DecayMode
 from ..errors import InputError
-from ..generator import CHUNK, Sample
+from ..generator import CHUNK, EventBatch, Sample
 
 UNITS = {
     "momenta, masses, energies": "GeV",
@@ -127,6 +128,13 @@ def require_form(metadata: Mapping[str, Any], path: object, branches: Iterable[s
 def chunk_range(metadata: Mapping[str, Any]) -> range:
     """Numbers of the chunks that a file holds."""
     return range(*metadata["chunk_range"])
+
+
+def check_chunk(path: Path, batch: EventBatch, metadata: Mapping[str, Any]) -> None:
+    """Raises InputError for a chunk of a file whose content does not have the digest in the metadata."""
+    if batch.digest().hex() != metadata["chunks"][batch.chunk - chunk_range(metadata).start]:
+        text = f"chunk {batch.chunk} is damaged, its content does not have the digest in the metadata"
+        raise InputError(f"{path}: {text}")
 
 
 def missing_chunks(metadata: Mapping[str, Any]) -> str:

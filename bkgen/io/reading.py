@@ -10,18 +10,23 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ..errors import BkgenError, InputError
-from .metadata import require_form
+from ..generator import CHUNK, EventBatch
+from .metadata import check_chunk, chunk_range, require_form
 
 _READERS = {".hepmc": "pyhepmc.open", ".hepmc3": "pyhepmc.open", ".lhe": "pylhe.LHEFile.fromfile"}
 
 
 def read(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-    """(columns by branch, metadata) of an event file; raises InputError for any other file."""
+    """(columns by branch, metadata) of an event file; raises InputError for any other file, or a damaged chunk."""
     metadata, _ = read_metadata(path)
     try:
-        return _module(path).columns(path), metadata
+        columns: dict[str, NDArray[Any]] = _module(path).columns(path)
     except Exception as error:  # a damaged file can fail anywhere inside its library
         raise _refused(path, error) from None
+    for position, number in enumerate(chunk_range(metadata)):
+        part = slice(position * CHUNK, (position + 1) * CHUNK)
+        check_chunk(path, EventBatch({name: values[part] for name, values in columns.items()}, number), metadata)
+    return columns, metadata
 
 
 def read_metadata(path: Path) -> tuple[dict[str, Any], list[str]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from ..generator import CHUNK, EventBatch
-from .metadata import chunk_range, require_form
+from .metadata import check_chunk, chunk_range, require_form
 from .writer import FileWriter
 
 TREE = "events"
@@ -138,10 +138,7 @@ class RootReader:
         """One chunk of the sample.  Raises InputError if it cannot be read or is not what the metadata say."""
         position = number - chunk_range(self.metadata).start
         batch = EventBatch(self.columns(position * CHUNK, (position + 1) * CHUNK), number)
-        if batch.digest().hex() != self.metadata["chunks"][position]:
-            raise InputError(
-                f"{self.path}: chunk {number} is damaged, its content does not have the digest in the metadata"
-            )
+        check_chunk(self.path, batch, self.metadata)
         return batch
 
 
