@@ -115,8 +115,8 @@ def descend(
 ) -> Descent:
     """One BFGS descent from `start` with the inverse Hessian `metric`, inside pyhf's parameter bounds.
 
-    Stops at the goal `EDM_GOAL` or when no further decrease is possible; infinite -2 ln L at the start is
-    returned as it is.
+    start, free: (n_parameters,); metric: (n_parameters, n_parameters).  Stops at the goal `EDM_GOAL` or when no further
+    decrease is possible; infinite -2 ln L at the start is returned as it is.
     """
     point, metric, bounds = start, metric.copy(), likelihood.bounds(signal)
     current = likelihood.evaluate(point, signal, data)
@@ -152,13 +152,13 @@ def _preconditioner(
 
 
 def pressed(bounds: tuple[Array, Array], point: Array, gradient: Array, free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Free parameters that the gradient presses against a bound."""
+    """Free parameters that the gradient presses against a bound, all arrays (n_parameters,)."""
     lower, upper = bounds
     return free & (((point <= lower) & (gradient > 0.0)) | ((point >= upper) & (gradient < 0.0)))
 
 
 def reduced(metric: Array, fixed: NDArray[np.bool_]) -> Array:
-    """Inverse of the Hessian without the parameters `fixed`, from the inverse `metric` of the whole one."""
+    """Inverse of the Hessian without the parameters `fixed` (n,), from the inverse `metric` (n, n) of the whole one."""
     if not fixed.any():
         return metric
     k = np.flatnonzero(fixed)

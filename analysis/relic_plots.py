@@ -29,7 +29,7 @@ _NEEDED = ({"x", "Y", "Y_eq"}, {"T", "Y", "Y_eq", "Y_mediator", "Y_mediator_eq"}
 def yields(history: Mapping[str, ArrayLike], title: str, source: str) -> Figure:
     """Yields of `bkgen.relic` against x = m/T (freeze-out) or T (freeze-in), dark matter and mediator.
 
-    Raises InputError for a history without yields, as of a relic that never freezes out.
+    history: arrays (n,).  Raises InputError for a history without yields, as of a relic that never freezes out.
     """
     found = {name: np.asarray(values, dtype=np.float64) for name, values in history.items()}
     if not any(needed <= found.keys() for needed in _NEEDED):

@@ -48,7 +48,7 @@ class Q2Table:
         return np.asarray(self.branching / self.branching.sum() / self.phase_space)
 
     def columns(self) -> dict[str, Array]:
-        """The columns of the text file by name."""
+        """The columns (n,) of the text file by name."""
         found = {
             "q2_low": self.edges[:-1],
             "q2_high": self.edges[1:],

@@ -183,7 +183,7 @@ def merge(
 
 @app.command()
 def reweight(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Event file of a whole sample.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Event file (*.root) of a whole sample.")],
     card: CardPath,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="File to write (default outputs/CARD_reweighted.root).")

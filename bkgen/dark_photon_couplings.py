@@ -36,7 +36,7 @@ def tan_theta_W(constants: Constants) -> float:
 
 
 def eps_Z_kinetic(eps: float, m_X: float, constants: Constants) -> float:
-    """eps_Z = eps t_W m_X^2/(m_Z^2 - m_X^2) of kinetic mixing with the hypercharge boson.
+    """eps_Z = eps t_W m_X^2/(m_Z^2 - m_X^2) of kinetic mixing with the hypercharge boson, at m_X [GeV].
 
     Source: equation of motion of the Z at q2 = m_X^2, equal to the exact diagonalisation to first order in eps.
     Raises ValueError unless m_X < m_Z.
@@ -48,7 +48,7 @@ def eps_Z_kinetic(eps: float, m_X: float, constants: Constants) -> float:
 
 
 def eps_Z_mass_mixing(delta: float, m_X: float, constants: Constants) -> float:
-    """eps_Z = (m_X/m_Z) delta of a mass mixing delta with the Z.  Source: arXiv:1203.2947."""
+    """eps_Z = (m_X/m_Z) delta of a mass mixing delta with the Z, at m_X [GeV].  Source: arXiv:1203.2947."""
     return m_X / constants.m_Z * delta
 
 
@@ -94,8 +94,8 @@ def g_bs_over_eps_Z_of_paper(constants: Constants) -> float:
 def g_bs_kinetic(eps: float, m_X: float, constants: Constants) -> float:
     """g_bs = eps e m_X^2 |VtbVts| (G_F/sqrt(2))/pi^2 Z_0(x_t) of pure kinetic mixing at lowest order, alpha(m_Z).
 
-    Z_0 = C_0 + D_0/4 is Z and photon penguin of the top quark together.  QCD logarithms and charm, which are left out,
-    reduce it to about 0 +- 0.1: an indication of the size, not a prediction.
+    m_X [GeV].  Z_0 = C_0 + D_0/4 is Z and photon penguin of the top quark together.  QCD logarithms and charm, which
+    are left out, reduce it to about 0 +- 0.1: an indication of the size, not a prediction.
     """
     c = constants
     e = math.sqrt(4.0 * math.pi * c.alpha_MZ)
@@ -121,7 +121,7 @@ class RRatio(NamedTuple):
         return cls(np.array([0.0, math.inf]), np.array([R, R]))
 
     def at(self, m_X: FloatArray, m_pi: float) -> FloatArray:
-        """R at m_X (n,), linear between the masses of the table and down to 0 at two pions, 0 below.
+        """R at m_X (n,) [GeV], linear between the masses of the table and down to 0 at two pions, 0 below.
 
         Raises ValueError above the table.
         """

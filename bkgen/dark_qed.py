@@ -20,7 +20,7 @@ Order = Literal["tree", "linear", "full"]
 
 
 def velocity(q2: float | FloatArray, m_Q: float) -> FloatArray:
-    """beta = sqrt(1 - 4 m_Q^2/q2).  Raises ValueError below threshold and unless q2 > 0."""
+    """beta = sqrt(1 - 4 m_Q^2/q2), as in arXiv:2402.05901.  Raises ValueError below threshold and unless q2 > 0."""
     x = np.asarray(q2, dtype=np.float64)
     if not np.all((x > 0.0) & (x >= 4.0 * m_Q**2)):
         raise ValueError(f"a pair of mass m_Q = {m_Q} needs q2 > 0 and q2 >= 4 m_Q^2, got {q2}")

@@ -82,7 +82,7 @@ def lambda_X_min(couplings: Quartics, lambda_PhiX: float, m_X: float, v_Phi: flo
     lambda_X > (lambda_PhiX/2 - m_X^2/v_Phi^2)^2/lambda if lambda_PhiX v_Phi^2 > 2 m_X^2, else 0 (and lambda_PhiH >= 0).
     For m_X -> 0 and s -> 0 it is lambda_PhiX^2 v_Phi^2/(2 m_1^2) = 8 pi Gamma(H1 -> X Xbar)/(m_1 beta), the value that
     ``bounded_below`` asks of the opposite sign of lambda_PhiX.  lambda_3 of a Z3 model is not included.
-    Raises ValueError unless lambda_PhiX >= 0, lambda_PhiH >= 0 and v_Phi > 0.
+    m_X, v_Phi: [GeV].  Raises ValueError unless lambda_PhiX >= 0, lambda_PhiH >= 0 and v_Phi > 0.
     """
     _require_positive(v_Phi=v_Phi)
     if not (lambda_PhiX >= 0.0 and couplings.lambda_PhiH >= 0.0):
@@ -124,6 +124,7 @@ def BR_H2_invisible(
 
     [BR_h_4nu c^2 Gamma_h + Gamma(H1 H1) BR_inv(H1)^2 + sum Gamma(pair)]/[c^2 Gamma_h + Gamma(H1 H1) + sum Gamma(pair)];
     a pair counts upstairs with its probability ``invisible``.  H1_invisible: invisible fraction of H1 (1).
+    m_1, v_Phi: [GeV].
     """
     standard = _cosine(sin_theta) ** 2 * constants.Gamma_h
     cascade = H2_to_H1H1(m_1, sin_theta, v_Phi, constants)
@@ -143,7 +144,7 @@ def sin_theta_max(
     """Largest sin(theta) up to which BR(H2 -> invisible) stays below ``BR_max``; 1 if it always does.
 
     As all new widths go like sin^2/v_Phi^2 for small angles, it is a bound on sin(theta)/v_Phi unless X Xbar matters.
-    Raises ValueError if BR_max does not exceed the Standard Model value or is not below 1.
+    m_1, v_Phi: [GeV].  Raises ValueError if BR_max does not exceed the Standard Model value or is not below 1.
     """
 
     def excess(sin_theta: float) -> float:

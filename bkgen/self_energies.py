@@ -110,29 +110,29 @@ class Pair:
 
 
 def XX(m_X: float, lambda_PhiX: float, v_Phi: float) -> Pair:
-    """Complex scalars, L = -lambda_PhiX v_Phi phi |X|^2: W = (lambda_PhiX v_Phi)^2 beta/(16 pi)."""
+    """Complex scalars, L = -lambda_PhiX v_Phi phi |X|^2: W = (lambda_PhiX v_Phi)^2 beta/(16 pi) [GeV^2]."""
     return Pair("X Xbar", m_X, ((lambda_PhiX * v_Phi) ** 2 / (16.0 * math.pi),))
 
 
 def SS(m_S: float, mu_S: float) -> Pair:
-    """Real scalars, L = -mu_S phi S^2: W = (2 mu_S)^2 beta/(32 pi)."""
+    """Real scalars, L = -mu_S phi S^2: W = (2 mu_S)^2 beta/(32 pi) [GeV^2]."""
     return Pair("S S", m_S, ((2.0 * mu_S) ** 2 / (32.0 * math.pi),))
 
 
 def chichi(m_chi: float, y_chi: float) -> Pair:
-    """Dirac fermions, L = -y_chi phi chibar chi: W = y_chi^2 q2 beta^3/(8 pi)."""
+    """Dirac fermions, L = -y_chi phi chibar chi: W = y_chi^2 q2 beta^3/(8 pi) [GeV^2]."""
     return Pair("chi chibar", m_chi, (0.0, y_chi**2 / (8.0 * math.pi)))
 
 
 def NN(m_N: float, y_N: float) -> Pair:
-    """Majorana fermions, L = -(y_N/2) phi Nbar^c N: half of the Dirac W."""
+    """Majorana fermions, L = -(y_N/2) phi Nbar^c N: half of the Dirac W [GeV^2]."""
     return Pair("N N", m_N, (0.0, y_N**2 / (16.0 * math.pi)))
 
 
 def ZpZp(m_Zp: float, v_Phi: float, invisible: float = 1.0) -> Pair:
-    """Z' bosons: W = q2^2/(32 pi v_Phi^2) beta (1 - 4 x + 12 x^2), x = m_Zp^2/q2.
+    """Z' bosons: W = q2^2/(32 pi v_Phi^2) beta (1 - 4 x + 12 x^2), x = m_Zp^2/q2, in GeV^2.
 
-    Raises ValueError unless v_Phi > 0.
+    m_Zp, v_Phi: [GeV].  Raises ValueError unless v_Phi > 0.
     """
     if not v_Phi > 0.0:
         raise ValueError(f"v_Phi must be positive, got {v_Phi}")
@@ -192,7 +192,7 @@ def pole_below_threshold(m_1: float, cos_theta: float, pairs: Sequence[Pair]) ->
     """Whether D > 0 at the lowest threshold although m_1 is above it: strong attraction has made another pole.
 
     The pole is a bound pair if D(0) < 0, a tachyon if not.  For one light scalar pair: Gamma_1/m_1 > pi/ln(m_1^2/m^2).
-    False without pairs, and where m_1 itself is below the lowest threshold.
+    False without pairs, and where m_1 [GeV] itself is below the lowest threshold.
     """
     if not pairs:
         return False

@@ -30,7 +30,7 @@ myst_heading_anchors = 3
 # The notebooks are kept without outputs and run here, some 20 s in all.
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
-exclude_patterns = ["_build", "_ext", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_ext", "jupyter_execute", "**.ipynb_checkpoints"]
 
 html_theme = "furo"
 html_title = f"bkgen {release}"

@@ -272,6 +272,9 @@ def test_files_that_cannot_be_reweighted(files: dict[str, Path], tmp_path: Path)
     assert refused(piece, sm)[0].startswith(f"{piece}: holds the chunks 0:1 of 2 only")
     again = _changed(files[K], tmp_path / "c.root", lambda metadata: metadata.update(reweighted={}))
     assert refused(again, sm) == [f"{again}: is reweighted already; reweight the original file"]
+    table = tmp_path / "d.parquet"
+    api.run(sm.override(events=10, path=table))
+    assert refused(table, sm) == [f"{table}: not an event file of bkgen (ValueError); a ROOT file is needed here"]
     with pytest.raises(InputError, match="is the file to be reweighted"):
         api.reweight(files[K], sm, files[K], force=True)
     with pytest.raises(InputError, match="exists; use --force"):

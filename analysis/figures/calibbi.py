@@ -271,7 +271,7 @@ class DarkPhotonPlane(NamedTuple):
 
 
 def dark_photon_plane(delta: Array) -> DarkPhotonPlane:
-    """Rates along the mass mixing, at eps = 5e-5; m_psi does not enter."""
+    """Rates along the mass mixing delta (n,), at eps = 5e-5; m_psi does not enter."""
     cards = _card(_DARK_PHOTON), _card(_DARK_PHOTON, "B0 -> K*0")
     rows = []
     for value in delta:
@@ -288,7 +288,7 @@ def relic_alpha_X(m_psi: float, m_phi: float, guess: float = 1e-3) -> float:
 
 
 def alpha_X_as_printed(m_psi: float) -> float:
-    """alpha_X that eq. (48) of the paper gives for the observed density."""
+    """alpha_X that eq. (48) of the paper gives for the observed density, m_psi [GeV]."""
     at_mass = quoted("calibbi_relic_coupling").value * quoted("calibbi_relic_mass").value / m_psi
     return at_mass * math.sqrt(quoted("calibbi_relic_density").value / PLANCK)
 

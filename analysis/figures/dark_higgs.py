@@ -67,12 +67,12 @@ class Mixing(NamedTuple):
 
 
 def per_square(m_H1: float) -> float:
-    """BR(B+ -> K+ H1)/sin^2(theta)."""
+    """BR(B+ -> K+ H1)/sin^2(theta) at m_H1 [GeV]."""
     return _named(card(Zp=BENCHMARK, m_H1=m_H1))["BR(B+ -> K+ H1)"] / _SIN_THETA**2
 
 
 def mixing(m_H1: Array) -> Mixing:
-    """What B, K and Higgs decays say about the mixing of a dark Higgs that is not seen."""
+    """What B, K and Higgs decays say about the mixing of a dark Higgs of m_H1 (n,) [GeV] that is not seen."""
     K, Kst = card(Zp=BENCHMARK), card("B0 -> K*0", Zp=BENCHMARK)
     beside = recast(Kst).limit_beside_sm
     rows = []
@@ -101,7 +101,7 @@ def _fitted_strengths(subject: Card) -> Array:
 
 
 def invisible_higgs_mixing(BR_max: float, m_H1: float, Zp: dict[str, float]) -> float:
-    """Largest sin_theta that invisible decays of the Higgs boson allow, with Z'Z' and H1 H1."""
+    """Largest sin_theta that invisible decays of the Higgs boson allow, with Z'Z' and H1 H1, at m_H1 [GeV]."""
     here = card(Zp=Zp, m_H1=m_H1)
     model, inputs = here.model, here.physics_inputs
     if not isinstance(model, DarkHiggs) or model.vev is None:
@@ -189,7 +189,7 @@ def relic_lambda(m_X: float, m_H1: Array, guess: float) -> Array:
 
 
 def around_resonance(m_X: float, m_H1: Array) -> Array:
-    """The masses (n,) and, inside their range, some more about the resonance m_H1 = 2 m_X."""
+    """The masses (n,) [GeV] and, inside their range, some more about the resonance m_H1 = 2 m_X."""
     more = 2.0 * m_X * np.linspace(0.9, 1.3, len(m_H1) // 4)
     return np.unique(np.concatenate([m_H1, more[(more > m_H1[0]) & (more < m_H1[-1])]]))
 
@@ -216,7 +216,7 @@ def largest_lambda(m_X: float, m_H1: Array) -> Array:
 
 
 def zero_width_lambda(m_X: float, m_H1: Array, branching: float) -> Array:
-    """lambda_PhiX (n,) of a BR(B+ -> K+ X Xbar) with the formula of the talks, which has no width of H1."""
+    """lambda_PhiX (n,) of a BR(B+ -> K+ X Xbar) by the formula of the talks, without a width of H1; masses [GeV]."""
     start = card(
         X={"m_X": m_X, "lambda_PhiX": 1e-3, "Q_X": 1.0}, v_Phi=_v_Phi(BENCHMARK), width="narrow", m_H1=float(m_H1[-1])
     )
@@ -283,7 +283,10 @@ def relic_lambda_3(m_X: Array) -> Array:
 
 
 def contact_lambda_3(m_X: Array) -> Array:
-    """The same for X X -> Xbar Z' and Xbar H1 with sigma v = 27 lambda_3^2/(64 pi m_X^2) each, as printed."""
+    """The same for X X -> Xbar Z' and Xbar H1 with sigma v = 27 lambda_3^2/(64 pi m_X^2) each, as printed.
+
+    m_X: (n,) [GeV].
+    """
     universe = Universe(card(Zp=_Z3).physics_inputs.constants)
 
     def density(m: float, value: float) -> float:

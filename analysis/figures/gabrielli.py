@@ -49,7 +49,7 @@ def _rate(card: Card, name: str) -> float:
 
 
 def pair_rate(alpha_D: float, m_Q: float, **changes: Any) -> float:
-    """BR(B+ -> K+ Q Qbar) of three dark fermions at Lambda = 1e8 GeV."""
+    """BR(B+ -> K+ Q Qbar) of three dark fermions of m_Q [GeV] at Lambda = 1e8 GeV."""
     return _rate(_card().with_model(alpha_D=alpha_D, m_Q=m_Q, **changes), "BR(B+ -> K+ Q Qbar)")
 
 
@@ -169,7 +169,7 @@ def _plane(axes: Any, alpha: Array, rate: Array, ours: float, printed: float) ->
 
 
 def ratio(alpha_D: float, m_Q: float) -> float:
-    """BR(B0 -> K*0 gamma_D)/BR(B+ -> K+ Q Qbar) of three dark fermions; Lambda drops out."""
+    """BR(B0 -> K*0 gamma_D)/BR(B+ -> K+ Q Qbar) of three dark fermions of m_Q [GeV]; Lambda drops out."""
     return photon_rate() / pair_rate(alpha_D, m_Q)
 
 

@@ -38,7 +38,7 @@ def g_X_of_a_mu(m_Zp: Array, value: float) -> Array:
 
 
 def extra_neutrinos(m_Zp: float, g_X: float) -> float:
-    """Delta N_eff of a Z' that electrons see through the loop of muons and taus."""
+    """Delta N_eff of a Z' of m_Zp [GeV] that electrons see through the loop of muons and taus."""
     here = card(Zp={**BENCHMARK, "m_Zp": m_Zp, "g_X": g_X})
     model, inputs = here.model, here.physics_inputs
     if not isinstance(model, DarkHiggs):

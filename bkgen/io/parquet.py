@@ -75,14 +75,14 @@ def metadata_of(path: Path) -> tuple[dict[str, Any], list[str], int]:
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:
-    """The named columns of such a file, at most `step` events at a time."""
+    """The named columns (n,) of such a file, at most `step` events at a time."""
     with pyarrow.parquet.ParquetFile(path) as file:
         for batch in file.iter_batches(step, columns=list(names)):
             yield {name: _numpy(batch.column(name)) for name in names}
 
 
 def columns(path: Path) -> dict[str, NDArray[Any]]:
-    """All columns of such a file."""
+    """All columns (n,) of such a file."""
     table = pyarrow.parquet.read_table(path)
     return {name: _numpy(table[name]) for name in table.column_names}
 

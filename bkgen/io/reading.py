@@ -43,7 +43,7 @@ def read_metadata(path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:
-    """The named columns of an event file, at most `step` events at a time; raises InputError as `read`."""
+    """The named columns (n,) of an event file, at most `step` events at a time; raises InputError as `read`."""
     module = _module(path)
     try:
         yield from module.parts(path, names, step)

@@ -116,7 +116,8 @@ class RootReader:
             self.entries = int(self._tree.num_entries)
             branches = list(self._tree.keys())
         except Exception as error:  # a damaged file can fail anywhere inside uproot
-            raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__})") from None
+            hint = "; a ROOT file is needed here" if path.suffix in (".parquet", ".hepmc", ".lhe", ".gz") else ""
+            raise InputError(f"{path}: not an event file of bkgen ({type(error).__name__}){hint}") from None
         if finished:
             require_form(self.metadata, path, branches, self.entries)
 
@@ -127,7 +128,7 @@ class RootReader:
         self._file.close()
 
     def columns(self, start: int = 0, stop: int | None = None) -> dict[str, NDArray[Any]]:
-        """Columns of the events start ... stop - 1.  Raises InputError if they cannot be read."""
+        """Columns (n,) of the events start ... stop - 1.  Raises InputError if they cannot be read."""
         try:
             columns: dict[str, NDArray[Any]] = self._tree.arrays(library="np", entry_start=start, entry_stop=stop)
         except Exception as error:  # as above
@@ -150,12 +151,12 @@ def metadata_of(path: Path) -> tuple[dict[str, Any], list[str], int]:
 
 
 def parts(path: Path, names: Sequence[str], step: int) -> Iterator[dict[str, NDArray[Any]]]:
-    """The named columns of such a file, `step` events at a time."""
+    """The named columns (n,) of such a file, `step` events at a time."""
     with uproot.open(path) as file:
         yield from file[TREE].iterate(list(names), step_size=step, library="np")
 
 
 def columns(path: Path) -> dict[str, NDArray[Any]]:
-    """All columns of such a file."""
+    """All columns (n,) of such a file."""
     with uproot.open(path) as file:
         return dict(file[TREE].arrays(library="np"))

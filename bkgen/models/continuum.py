@@ -93,13 +93,13 @@ def toy_mode(topology: Topology, m_d: float) -> DecayMode:
 
 
 def massless_cascade(topology: Topology, m_d: float) -> Iterator[Problem]:
-    """A second step needs massive parents."""
+    """A second step needs massive parents, m_d [GeV] above 0."""
     if topology == "cascade" and m_d == 0.0:
         yield Problem(("m_d",), "must be positive with topology: cascade, massless particles do not decay", m_d)
 
 
 def beta_density(x: Array, a: float, b: float) -> Array:
-    """Normalised x^a (1 - x)^b on [0, 1]."""
+    """Normalised x^a (1 - x)^b at x (n,) on [0, 1]."""
     from scipy.special import beta
 
     return np.asarray(np.clip(x, 0.0, 1.0) ** a * np.clip(1.0 - x, 0.0, 1.0) ** b / beta(a + 1.0, b + 1.0))

@@ -75,7 +75,7 @@ class FermionDarkMatter(PairModel):
         return bs_to_invisible.observable(width, c)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
-        """Angular coefficients of the pair; d1 is chi."""
+        """Angular coefficients (n, 3|12) [GeV^-1] at q2 (n,) [GeV^2]; d1 is chi."""
         return fermion_pair(hadron(q2, channel, inputs), *self.masses, self.couplings, self.majorana)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:

@@ -62,7 +62,7 @@ class ScalarDarkMatter(PairModel):
         return bs_to_invisible.observable(bs_to_invisible.to_scalars(self.m_phi, as_complex(self.gP), self.real, c), c)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
-        """Angular coefficients of the pair; d1 is the particle, d2 the antiparticle."""
+        """Angular coefficients (n, 3|12) [GeV^-1] at q2 (n,) [GeV^2]; d1 is the particle, d2 the antiparticle."""
         return scalar_pair(hadron(q2, channel, inputs), self.m_phi, self.couplings, self.real)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:

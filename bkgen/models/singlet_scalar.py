@@ -84,7 +84,7 @@ class SingletScalar(PairModel):
             yield dark_observables.portal_scattering("S", self.m_S, sigma)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
-        """Angular coefficients of the pair of identical scalars."""
+        """Angular coefficients (n, 3|12) [GeV^-1] at q2 (n,) [GeV^2] of the pair of identical scalars."""
         return scalar_pair(hadron(q2, channel, inputs), self.m_S, self.couplings(q2, inputs), identical=True)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:

@@ -79,7 +79,7 @@ class SterileNeutrino(PairModel):
             yield Problem(("majorana",), "makes a difference for final: N N only", self.majorana)
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
-        """Angular coefficients of the pair; chi1 is N."""
+        """Angular coefficients (n, 3|12) [GeV^-1] at q2 (n,) [GeV^2]; chi1 is N."""
         identical = self.majorana and self.final == "N N"
         return fermion_pair(hadron(q2, channel, inputs), *self.masses, self.couplings, identical)
 

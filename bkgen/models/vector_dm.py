@@ -65,7 +65,7 @@ class VectorDarkMatter(PairModel):
         return frozenset(f"C_{name}" for name in VANISH_FOR_REAL[VectorCouplings]) if self.real else frozenset()
 
     def density(self, q2: Array, channel: Channel, inputs: Inputs) -> Array:
-        """Angular coefficients of the pair; d1 is the particle, d2 the antiparticle."""
+        """Angular coefficients (n, 3|12) [GeV^-1] at q2 (n,) [GeV^2]; d1 is the particle, d2 the antiparticle."""
         return vector_pair(hadron(q2, channel, inputs), self.m_X, self.couplings, self.real)
 
     def modes(self, inputs: Inputs) -> tuple[DecayMode, ...]:
