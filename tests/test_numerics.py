@@ -411,3 +411,25 @@ def test_points_of_models(name: str) -> None:
 
     check()
     assert answered > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "threshold"),
+    [
+        ("dark_higgs", "m_H1", 2.0 * C.m_mu),
+        ("dark_higgs", "m_H1", 2.0 * C.m_tau),
+        ("alp", "m_a", 2.0 * C.m_mu),
+        ("alp", "m_a", 2.0 * C.m_tau),
+        ("dark_photon", "m_X", 2.0 * C.m_mu),
+        ("dark_photon", "m_X", 2.0 * C.m_pip),
+    ],
+)
+def test_rates_of_models_do_not_jump(name: str, key: str, threshold: float) -> None:
+    """Every branching fraction of the B on both sides of the threshold of a decay of the mediator."""
+    data = load_card(CARDS[name]).resolved()
+    below, above = (
+        rates(card_from_dict({**data, "model": data["model"] | {key: threshold * factor}}), uncertainties=False)
+        for factor in (1.0 - CLOSE, 1.0 + CLOSE)
+    )
+    before, after = ({q.name: q.value for q in side if q.name.startswith("BR(B")} for side in (below, above))
+    assert before == pytest.approx(after, rel=1e-3)
