@@ -30,7 +30,7 @@ print(n / min(times))
 
 
 def measure(
-    events: int = 40 * 131_072, peer_events: int = 500_000, repeats: int = 5, python: str | None = None
+    events: int = 160 * 131_072, peer_events: int = 500_000, repeats: int = 5, python: str | None = None
 ) -> list[Row]:
     """One row; phasespace runs in `python`, by default BKGEN_BENCH_PYTHON or this interpreter."""
     python = python or os.environ.get("BKGEN_BENCH_PYTHON", sys.executable)

@@ -64,7 +64,7 @@ def merge(output: Path, files: Sequence[Path], workers: int, advance: Callable[[
     branches = {name: np.dtype(dtype) for name, dtype in first.metadata["branches"].items()}
     codec = first.metadata["card"]["output"]["compression"] or "lz4"
     with RootWriter(output, branches, len(chunks), codec) as writer:
-        for batch, last in _batches(shards, workers):
+        for batch, last in _batches(shards, writer.prepare, workers):
             writer.write(batch)
             advance(int(last))
         writer.finish(metadata)
@@ -73,14 +73,16 @@ def merge(output: Path, files: Sequence[Path], workers: int, advance: Callable[[
     return MergeResult(output, events, metadata["content_sha256"], [f"{output}: {partial}"] if partial else [])
 
 
-def _batches(shards: Sequence[Shard], workers: int) -> Iterator[tuple[EventBatch, bool]]:
-    """All chunks in order, each with whether it is the last one of its file; read and checked by threads."""
+def _batches(
+    shards: Sequence[Shard], prepare: Callable[[EventBatch], EventBatch], workers: int
+) -> Iterator[tuple[EventBatch, bool]]:
+    """All chunks in order, each with whether it is the last one of its file; read, checked and prepared by threads."""
     places = [(shard, number) for shard in shards for number in shard.chunks]
 
     def read(k: int) -> tuple[EventBatch, bool]:
         shard, number = places[k]
         with RootReader(shard.path) as file:
-            return file.chunk(number), number == shard.chunks[-1]
+            return prepare(file.chunk(number)), number == shard.chunks[-1]
 
     return in_order(read, range(len(places)), workers)
 
